@@ -1,0 +1,130 @@
+// Package collectors measures things on a schedule and hands the readings to a
+// Sink. A Collector knows what to measure and nothing of schedules, retries or
+// the network; the Runner knows when; a Sink knows where to: the store of the
+// same process, or the Pusher, which sends over HTTP.
+//
+//	cpu.go, memory.go -> runner.go -> Sink: store.Append in process
+//	                                        push.go: batch, gzip, retry, POST /api/v1/readings
+package collectors
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"readout/server/reading"
+)
+
+// Collector produces readings of one kind of thing.
+type Collector interface {
+	// Name is short and unique in a Runner: cpu, memory.
+	Name() string
+	// Interval is the wished time from one collection to the next, above 0.
+	Interval() time.Duration
+	// Describe names the unit and kind of every column, as far as topics are
+	// known before the first collection. It may be nil.
+	Describe() Description
+	// Collect measures once. It should end with ctx; the Runner goes on without
+	// it when it does not. It is never called again before it has returned.
+	// No readings and no error is a success that had nothing to say.
+	Collect(ctx context.Context) ([]reading.Reading, error)
+}
+
+// Sink takes readings. Append returns when the sink has them, which for the
+// store means stored and for the Pusher means queued in memory.
+type Sink interface {
+	Append(ctx context.Context, readings []reading.Reading) error
+}
+
+// Column describes one named value of a topic. Its JSON is the description of
+// POST /api/v1/readings.
+type Column struct {
+	Unit string `json:"unit,omitempty"` // percent, bytes, ms; empty for a bare count or a state
+	Kind string `json:"kind"`           // gauge, counter or state
+}
+
+// Description says what the columns of topics mean: topic, then value name. As
+// JSON it is the "describe" object of POST /api/v1/readings.
+type Description map[reading.Topic]map[string]Column
+
+// Describe joins what several collectors describe and the self readings that a
+// Runner makes for them under this host; empty for this machine's name. Names
+// that cannot be labels are left out, since NewRunner refuses them.
+func Describe(list []Collector, host string) Description {
+	all := Description{}
+	for _, c := range list {
+		maps.Copy(all, c.Describe())
+		if topic, err := selfTopic(c, host); err == nil {
+			all[topic] = map[string]Column{
+				"duration_ms": {Unit: "ms", Kind: "gauge"},
+				"success":     {Kind: "state"},
+				"readings":    {Kind: "gauge"},
+			}
+		}
+	}
+	return all
+}
+
+// selfTopic is the topic of what the Runner tells of a collector.
+func selfTopic(c Collector, host string) (reading.Topic, error) {
+	return reading.NewTopic("readout_collector",
+		reading.Label{Name: "collector", Value: c.Name()},
+		reading.Label{Name: "host", Value: cmp.Or(host, Host())})
+}
+
+// Names are the words that Named takes, for help texts.
+func Names() []string { return []string{"cpu", "memory", "host", "none"} }
+
+// Named makes the collectors that the user chose, each once, in the order of
+// the names. "host" is everything known of this machine, "none" (or no name at
+// all) is no collector. The error tells the user which names there are.
+func Named(names []string) ([]Collector, error) {
+	host := Host()
+	var list []Collector
+	none := false
+	add := func(c Collector, err error) error {
+		if err == nil && !slices.ContainsFunc(list, func(have Collector) bool { return have.Name() == c.Name() }) {
+			list = append(list, c)
+		}
+		return err
+	}
+	for _, name := range names {
+		var err error
+		switch strings.TrimSpace(name) {
+		case "cpu":
+			err = add(NewCPU(host))
+		case "memory":
+			err = add(NewMemory(host))
+		case "host":
+			if err = add(NewCPU(host)); err == nil {
+				err = add(NewMemory(host))
+			}
+		case "none":
+			none = true
+		default:
+			return nil, fmt.Errorf("there is no collector %s; choose from %s", reading.Quote(name), strings.Join(Names(), ", "))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if none && len(list) > 0 {
+		return nil, fmt.Errorf("the collector none cannot stand beside others; leave it or the others out")
+	}
+	return list, nil
+}
+
+// Host is this machine's name, the value of the label host in every topic of
+// the host collectors. A machine that does not know its name is localhost.
+func Host() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "localhost"
+	}
+	return name
+}

@@ -1,0 +1,71 @@
+package collectors
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/shirou/gopsutil/v4/mem"
+
+	"readout/server/ingest"
+)
+
+func TestNamed(t *testing.T) {
+	for _, c := range []struct {
+		names []string
+		want  string
+		err   string
+	}{
+		{nil, "", ""},
+		{[]string{"none"}, "", ""},
+		{[]string{"host"}, "cpu memory", ""},
+		{[]string{"memory", " cpu "}, "memory cpu", ""},
+		{[]string{"cpu", "host", "cpu"}, "cpu memory", ""},
+		{[]string{"none", "cpu"}, "", "none cannot stand beside others"},
+		{[]string{"disk"}, "", `no collector "disk"; choose from cpu, memory, host, none`},
+		{[]string{""}, "", `no collector ""`},
+	} {
+		list, err := Named(c.names)
+		var names []string
+		for _, made := range list {
+			names = append(names, made.Name())
+		}
+		if got := strings.Join(names, " "); err == nil && got != c.want {
+			t.Errorf("Named(%q) = %q, want %q", c.names, got, c.want)
+		}
+		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("Named(%q) = error %v, want %q", c.names, err, c.err)
+		}
+	}
+}
+
+func TestHostThatIsNoLabel(t *testing.T) {
+	if _, err := NewCPU("a\x00b"); err == nil {
+		t.Error("a host with a control character made a topic")
+	}
+	if _, err := NewMemory(""); err == nil {
+		t.Error("an empty host made a topic")
+	}
+}
+
+// Only Linux tells iowait, irq, steal, cached and buffers; elsewhere they are
+// left out and not sent as 0.
+func TestColumnsElsewhere(t *testing.T) {
+	var names []string
+	for _, v := range (cpuTimes{user: 1, idle: 3}).shares(4, false) {
+		names = append(names, v.Name+"="+v.Value.String())
+	}
+	for _, v := range memoryValues(&mem.VirtualMemoryStat{Total: 8, Available: 9, Free: 1}, false) {
+		names = append(names, v.Name+"="+v.Value.String())
+	}
+	want := "busy=25 user=25 system=0 nice=0 idle=75 used_percent=0 used=0 available=8 free=1 total=8"
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// The in-process sink hands descriptions to the store as ingest's columns.
+func TestColumnIsIngestColumn(t *testing.T) {
+	if got := ingest.Column(Column{Unit: "percent", Kind: "gauge"}); got.Unit != "percent" || got.Kind != "gauge" {
+		t.Errorf("%+v", got)
+	}
+}

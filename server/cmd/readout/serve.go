@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"readout/collectors"
+	"readout/server"
+	"readout/server/access"
+	"readout/server/embedded"
+	"readout/server/ingest"
+	"readout/server/reading"
+	"readout/server/store"
+)
+
+const serveHelp = `Usage: readout serve [FLAGS]
+
+Serves dashboards, takes readings and shows this machine's figures. Every flag
+can also be set by its environment variable, READOUT_ and the name: READOUT_LISTEN.
+
+Examples:
+  # for yourself, on this machine; readings are kept in memory
+  readout serve
+
+  # readings in Redis, so that they outlive this process and others can serve them too
+  readout serve --redis redis://localhost:6379
+
+  # for others: tokens decide who may push and view
+  readout token --file tokens.json --name everyone --scope view --topics '*'
+  readout serve --listen :8080 --tokens tokens.json --public-url https://readout.example
+
+Flags:
+`
+
+// settings are the flags of serve.
+type settings struct {
+	listen, redis, tokens, collect   string
+	publicURL, tlsCert, tlsKey, logs string
+	embedOrigins                     string
+	insecureOpen                     bool
+	retention                        time.Duration
+}
+
+// stopWait is how long a stop may take: Kubernetes kills after 30 s.
+const stopWait = 25 * time.Second
+
+func runServe(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	set, err := parseSettings(args, getenv, stdout, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "readout serve: %v\nreadout serve --help shows flags and examples.\n", err)
+		return 2
+	}
+	if err := serve(ctx, set, stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "readout serve: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func parseSettings(args []string, getenv func(string) string, stdout, stderr io.Writer) (settings, error) {
+	var set settings
+	flags := flag.NewFlagSet("readout serve", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&set.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to serve at")
+	flags.StringVar(&set.redis, "redis", "", "`URL` of the store: redis://, rediss://, redis+sentinel://, redis+cluster://; none keeps readings in memory")
+	flags.DurationVar(&set.retention, "retention", time.Hour, "how long readings are kept")
+	flags.StringVar(&set.tokens, "tokens", "", "`FILE` of tokens (readout token makes them); none serves this machine only")
+	flags.StringVar(&set.collect, "collect", "host", "what to collect here: host, or none")
+	flags.StringVar(&set.publicURL, "public-url", "", "`URL` by which browsers reach this server")
+	flags.StringVar(&set.embedOrigins, "embed-origins", "", "`SITES` that may show ?view=embed in a frame, separated by spaces: https://status.example http://localhost:*")
+	flags.BoolVar(&set.insecureOpen, "insecure-open", false, "let everyone who reaches this server push and view, without tokens")
+	flags.StringVar(&set.tlsCert, "tls-cert", "", "`FILE` with the certificate, to serve https")
+	flags.StringVar(&set.tlsKey, "tls-key", "", "`FILE` with its key")
+	flags.StringVar(&set.logs, "log", "info", "`LEVEL` of the log: debug, info, warn or error")
+
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(stdout)
+		fmt.Fprint(stdout, serveHelp)
+		flags.PrintDefaults()
+		return set, err
+	}
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("unexpected %q", flags.Arg(0))
+	}
+	return set, errors.Join(err, fromEnvironment(flags, getenv))
+}
+
+// fromEnvironment sets the flags that the command line does not.
+func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	var errs []error
+	flags.VisitAll(func(f *flag.Flag) {
+		name := "READOUT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value := getenv(name); value != "" && !given[f.Name] {
+			if err := flags.Set(f.Name, value); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			}
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// serve runs until the context ends, and then until everything has stopped.
+func serve(ctx context.Context, set settings, stdout, stderr io.Writer) (err error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(set.logs)); err != nil {
+		return fmt.Errorf("--log %q: use debug, info, warn or error", set.logs)
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	o := server.Options{
+		Store:     store.Options{URL: set.redis, Retention: set.retention},
+		PublicURL: set.publicURL, EmbedOrigins: strings.Fields(set.embedOrigins), InsecureOpen: set.insecureOpen,
+		Version: version(), Logger: log,
+	}
+	if set.tokens != "" {
+		if o.Tokens, err = access.Load(set.tokens); err != nil {
+			return err
+		}
+	}
+	if err := o.CheckListen(set.listen); err != nil {
+		return err
+	}
+	list, err := collectors.Named(strings.Split(set.collect, ","))
+	if err != nil {
+		return err
+	}
+	if set.redis == "" {
+		memory, err := embedded.Start()
+		if err != nil {
+			return err
+		}
+		defer memory.Close()
+		o.MemoryOnly = true
+		o.Store.URL, o.Store.Dial, o.Store.MaxEntries, o.Store.CountOnly = embedded.URL, memory.Dial, embedded.MaxEntries, true
+	}
+
+	listener, err := listen(set)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	replica, err := startReplica(ctx, o, list, log)
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- replica.Serve(listener) }() // ends with Stop below
+	greet(stdout, set, listener)
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+	}
+	replica.runner.Stop()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
+	defer cancel()
+	return errors.Join(err, replica.Stop(stop))
+}
+
+// replica is a server with the collectors of its process.
+type replica struct {
+	*server.Server
+	runner *collectors.Runner
+}
+
+func startReplica(ctx context.Context, o server.Options, list []collectors.Collector, log *slog.Logger) (*replica, error) {
+	r := &replica{}
+	runner, err := collectors.NewRunner(list, sink{r}, collectors.RunnerOptions{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	described := collectors.Describe(list, "")
+	for topic := range described {
+		o.Own = append(o.Own, topic)
+	}
+	if r.Server, err = server.New(ctx, o); err != nil {
+		return nil, err
+	}
+	for topic, columns := range described {
+		if err := r.Describe(ctx, topic, toIngest(columns)); err != nil {
+			log.Warn("units are not stored", "topic", topic, "err", err)
+		}
+	}
+	r.runner = runner
+	runner.Start(ctx)
+	return r, nil
+}
+
+// sink stores what is collected here without a way over HTTP.
+type sink struct{ replica *replica }
+
+func (s sink) Append(ctx context.Context, readings []reading.Reading) error {
+	return s.replica.Append(ctx, readings)
+}
+
+func toIngest(columns map[string]collectors.Column) map[string]ingest.Column {
+	out := make(map[string]ingest.Column, len(columns))
+	for name, c := range columns {
+		out[name] = ingest.Column{Unit: c.Unit, Kind: c.Kind}
+	}
+	return out
+}
+
+func listen(set settings) (net.Listener, error) {
+	if (set.tlsCert == "") != (set.tlsKey == "") {
+		return nil, errors.New("--tls-cert and --tls-key go together")
+	}
+	listener, err := net.Listen("tcp", set.listen)
+	if err != nil {
+		return nil, fmt.Errorf("%w; choose another address with --listen", err)
+	}
+	if set.tlsCert == "" {
+		return listener, nil
+	}
+	certificate, err := tls.LoadX509KeyPair(set.tlsCert, set.tlsKey)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return tls.NewListener(listener, &tls.Config{
+		Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+	}), nil
+}
+
+// greet says where to look and what to try.
+func greet(w io.Writer, set settings, l net.Listener) {
+	base := set.publicURL
+	if base == "" {
+		host, port, _ := net.SplitHostPort(l.Addr().String())
+		if host == "127.0.0.1" || host == "::" || host == "0.0.0.0" {
+			host = "localhost"
+		}
+		base = "http://" + net.JoinHostPort(host, port)
+		if set.tlsCert != "" {
+			base = "https" + strings.TrimPrefix(base, "http")
+		}
+	}
+	fmt.Fprintf(w, "Readout %s is at %s\n", version(), base)
+	if set.redis == "" {
+		fmt.Fprintln(w, "memory only: readings are gone when this process ends; --redis URL keeps them")
+	}
+	if set.tokens == "" {
+		fmt.Fprintf(w, "Send a reading: curl -d 42 %s/t/orders\n", strings.TrimPrefix(base, "http://"))
+	}
+	if set.insecureOpen && set.tokens == "" {
+		fmt.Fprintln(os.Stderr, "warning: --insecure-open lets everyone who reaches this server push and view")
+	}
+}

@@ -1,0 +1,208 @@
+// Package hub fans readings out: one streamer goroutine for each watched topic,
+// any number of subscribers, every batch encoded once. It knows neither where
+// readings come from nor how frames travel: it is given functions to read with,
+// and subscribers are drained by whoever owns their connection.
+//
+//	Tail -> streamer (ring, encodes once) -> flow (chain, rate) -> Subscriber (bounded queue) -> Next
+//
+// Locks are taken in this order: Hub.mu, streamer.mu, Subscriber.mu.
+package hub
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"readout/server/reading"
+)
+
+// History is what a topic's stream holds: entries in its order, and the place
+// just after everything that was in the stream when it was read.
+type History struct {
+	Entries []reading.Entry
+	End     reading.Cursor
+}
+
+// Verdict says how the stream continues after a cursor.
+type Verdict int
+
+// The verdicts.
+const (
+	Continuous Verdict = iota // nothing is missing
+	Gap                       // entries between the cursor and the first one left are gone
+	Reset                     // the stream is not the one that the cursor is of
+)
+
+// Resumed is how a stream continues after a cursor.
+type Resumed struct {
+	Verdict Verdict
+	Lost    int64           // entries missing in a Gap; -1 for unknown
+	Entries []reading.Entry // what follows, oldest first; none after a Reset
+	End     reading.Cursor  // the place after the last of Entries
+	More    bool            // there is more after End
+}
+
+// Options are what a Hub reads with and its limits. The functions are required.
+type Options struct {
+	// Tail yields what follows a cursor until the context ends. An error means
+	// that the store does not answer now; the iteration goes on.
+	Tail func(ctx context.Context, topic reading.Topic, after reading.Cursor) iter.Seq2[[]reading.Entry, error]
+	// Recent returns the newest entries, at most limit of them, whose readings'
+	// own time is from (milliseconds) or later.
+	Recent func(ctx context.Context, topic reading.Topic, from int64, limit int) (History, error)
+	// Resume returns how the stream continues after a cursor, at most limit entries.
+	Resume func(ctx context.Context, topic reading.Topic, after reading.Cursor, limit int) (Resumed, error)
+	// Topics returns the known topics that match.
+	Topics func(match func(reading.Topic) bool) []reading.Topic
+	// Units returns the units of a topic's columns by name.
+	Units func(topic reading.Topic) map[string]string
+
+	Replica  string
+	Linger   time.Duration // how long a streamer outlives its last subscriber; default 10 s
+	Window   time.Duration // the longest window of a snapshot, the store's retention; default 1 h
+	Limits   Limits
+	Logger   *slog.Logger
+	Observed func(delay time.Duration, readings int) // called for each batch: since it was stored
+}
+
+// Stats are the counters of a Hub since its start, but for the first two, which are now.
+type Stats struct {
+	Streamers, Subscribers          int64
+	Frames, Bytes, Readings         int64 // handed to subscribers
+	Conflated, Gaps, Resets, Slowed int64
+}
+
+type counters struct {
+	frames, bytes, readings, conflated, gaps, resets, slowed atomic.Int64
+}
+
+// Hub owns the streamers and the subscribers.
+type Hub struct {
+	o        Options
+	ctx      context.Context // ends every streamer
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+	counters counters
+
+	mu          sync.Mutex // guards the fields below
+	streamers   map[reading.Topic]*streamer
+	subscribers map[*Subscriber]struct{}
+	closed      bool
+}
+
+// New returns a Hub. Close ends it.
+func New(o Options) *Hub {
+	if o.Linger == 0 {
+		o.Linger = 10 * time.Second
+	}
+	if o.Window == 0 {
+		o.Window = time.Hour
+	}
+	if o.Limits == (Limits{}) {
+		o.Limits = Limits{Topics: 1000, Points: 2000, Message: 256 << 10}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	h := &Hub{o: o, streamers: map[reading.Topic]*streamer{}, subscribers: map[*Subscriber]struct{}{}}
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	return h
+}
+
+// Limits returns what a subscriber may do.
+func (h *Hub) Limits() Limits { return h.o.Limits }
+
+// Stats returns the counters.
+func (h *Hub) Stats() Stats {
+	h.mu.Lock()
+	streamers, subscribers := len(h.streamers), len(h.subscribers)
+	h.mu.Unlock()
+	c := &h.counters
+	return Stats{
+		Streamers: int64(streamers), Subscribers: int64(subscribers),
+		Frames: c.frames.Load(), Bytes: c.bytes.Load(), Readings: c.readings.Load(),
+		Conflated: c.conflated.Load(), Gaps: c.gaps.Load(), Resets: c.resets.Load(), Slowed: c.slowed.Load(),
+	}
+}
+
+// Close ends all streamers and closes all subscribers with code 1001.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	h.closed = true
+	for s := range h.subscribers {
+		s.Close(Closed{Code: 1001, Reason: "this replica has ended"})
+	}
+	h.stop()
+	h.mu.Unlock()
+	h.running.Wait()
+}
+
+// Drain tells every subscriber to come back within spread and closes it with
+// code 1012; new ones are closed at once.
+func (h *Hub) Drain(spread time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for s := range h.subscribers {
+		retry := time.Duration(rand.Int64N(int64(spread) + 1))
+		s.push(drain(retry))
+		s.Close(Closed{Code: 1012, Reason: "restarting", Retry: retry})
+	}
+}
+
+// TopicAdded tells the hub that a topic is new, so that selectors pick it up.
+func (h *Hub) TopicAdded(topic reading.Topic) {
+	h.mu.Lock()
+	var selecting []*Subscriber
+	for s := range h.subscribers {
+		if s.selecting.Load() {
+			selecting = append(selecting, s)
+		}
+	}
+	h.mu.Unlock()
+	for _, s := range selecting {
+		s.grow(topic)
+	}
+}
+
+// watch returns the topic's streamer and holds it until release.
+func (h *Hub) watch(topic reading.Topic) *streamer {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	st := h.streamers[topic]
+	if st == nil {
+		st = newStreamer(h, topic)
+		h.streamers[topic] = st
+		if h.ctx.Err() == nil {
+			h.running.Go(st.run)
+		}
+	}
+	st.watchers++
+	if st.linger != nil {
+		st.linger.Stop()
+		st.linger = nil
+	}
+	return st
+}
+
+// release gives a streamer up; without watchers it ends after the linger, so
+// that a page that reloads finds it running and its ring full.
+func (h *Hub) release(st *streamer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if st.watchers--; st.watchers > 0 || h.ctx.Err() != nil {
+		return
+	}
+	st.linger = time.AfterFunc(h.o.Linger, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if st.watchers == 0 && h.streamers[st.topic] == st {
+			delete(h.streamers, st.topic)
+			st.stop()
+		}
+	})
+}

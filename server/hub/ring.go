@@ -1,0 +1,99 @@
+package hub
+
+import (
+	"math"
+	"slices"
+
+	"readout/server/reading"
+)
+
+// ring holds the newest entries of one topic without a hole: everything of the
+// stream after start and up to end. It is bounded by readings, not by entries,
+// since a packed entry holds up to 256 of them.
+type ring struct {
+	entries []reading.Entry
+	start   reading.Cursor // just before entries[0]
+	end     reading.Cursor
+	since   int64 // the ring holds every kept reading of this time (ms) or later
+	count   int   // readings in entries
+	most    int   // readings to keep
+}
+
+// load fills an empty ring with the newest entries of the stream; complete says
+// that the stream holds no older ones.
+func (r *ring) load(h History, complete bool) {
+	r.start, r.end = h.End, h.End
+	if len(h.Entries) > 0 {
+		r.start = before(h.Entries[0].Cursor)
+		if !complete {
+			r.since = h.Entries[0].Readings[0].Time
+		}
+	}
+	for _, e := range h.Entries {
+		r.add(e)
+	}
+	r.end = h.End
+}
+
+// before is the latest cursor that lies before c's entry: no entry can be between them.
+func before(c reading.Cursor) reading.Cursor {
+	switch {
+	case c.ID.Seq > 0:
+		c.ID.Seq--
+	case c.ID.Ms > 0:
+		c.ID.Ms, c.ID.Seq = c.ID.Ms-1, math.MaxUint64
+	}
+	if c.Ordinal > 0 {
+		c.Ordinal--
+	}
+	return c
+}
+
+func (r *ring) add(e reading.Entry) {
+	r.entries = append(r.entries, e)
+	r.count += len(e.Readings)
+	r.end = e.Cursor
+	drop := 0
+	for r.count > r.most && drop < len(r.entries)-1 {
+		r.count -= len(r.entries[drop].Readings)
+		r.start = r.entries[drop].Cursor
+		for _, gone := range r.entries[drop].Readings {
+			r.since = max(r.since, gone.Time+1)
+		}
+		drop++
+	}
+	clear(r.entries[:drop]) // the array lives on until append moves it; its dropped readings need not
+	r.entries = r.entries[drop:]
+}
+
+// after returns the entries that follow c, and whether the ring knows that
+// nothing lies between c and the first of them.
+func (r *ring) after(c reading.Cursor) ([]reading.Entry, bool) {
+	if c.Epoch != "" && c.Epoch != r.end.Epoch || c.ID.Compare(r.end.ID) > 0 || c.ID.Compare(r.start.ID) < 0 {
+		return nil, false
+	}
+	if c.ID == r.start.ID {
+		return r.entries, true
+	}
+	at, found := slices.BinarySearchFunc(r.entries, c.ID, func(e reading.Entry, id reading.StreamID) int { return e.Cursor.ID.Compare(id) })
+	if !found {
+		return nil, false // an ID that never was; the store decides what that means
+	}
+	return r.entries[at+1:], true
+}
+
+// flatten returns the readings of entries in stream order.
+func flatten(entries []reading.Entry) []reading.Reading {
+	if len(entries) == 1 {
+		return entries[0].Readings
+	}
+	n := 0
+	for i := range entries {
+		n += len(entries[i].Readings)
+	}
+	list := make([]reading.Reading, 0, n)
+	for i := range entries {
+		list = append(list, entries[i].Readings...)
+	}
+	return list
+}

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"readout/server/hub"
+	"readout/server/live"
+	"readout/server/store"
+)
+
+// metrics is every name at /metrics. None has a label for a topic, a token or
+// anything else that senders choose.
+type metrics struct {
+	registry *prometheus.Registry
+	handler  http.Handler
+	refused  *prometheus.CounterVec
+	panics   prometheus.Counter
+	delivery prometheus.Histogram
+}
+
+func newMetrics(version string) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "readout_refused_total", Help: "Requests that were refused, by code (docs/errors.md).",
+		}, []string{"code"}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "readout_panics_total", Help: "Mistakes of this server that were caught.",
+		}),
+		delivery: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "readout_delivery_seconds", Help: "From a reading's entry in the stream to its frame in the queues of its subscribers, by the clocks of the store and of this machine.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}),
+	}
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "readout_build_info", Help: "Always 1; the label says which version runs.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	info.Set(1)
+	m.registry.MustRegister(m.refused, m.panics, m.delivery, info,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	return m
+}
+
+// watch adds what the parts count by themselves.
+func (m *metrics) watch(s *store.Store, h *hub.Hub, l *live.Live) {
+	m.registry.MustRegister(&parts{s, h, l})
+}
+
+func (m *metrics) observe(delay time.Duration, readings int) {
+	seconds := max(0, delay).Seconds()
+	for range readings {
+		m.delivery.Observe(seconds)
+	}
+}
+
+func (m *metrics) serve(w http.ResponseWriter, r *http.Request) error {
+	m.handler.ServeHTTP(w, r)
+	return nil
+}
+
+// parts reads the counters of the store, the hub and the connections.
+type parts struct {
+	store *store.Store
+	hub   *hub.Hub
+	live  *live.Live
+}
+
+type figure struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(store.Stats, hub.Stats) int64
+}
+
+const (
+	counter = prometheus.CounterValue
+	gauge   = prometheus.GaugeValue
+)
+
+var figures = []figure{
+	{"readout_topics", "Topics in the catalog.", gauge, func(s store.Stats, _ hub.Stats) int64 { return s.Topics }},
+	{"readout_streamers", "Topics that this replica follows for subscribers.", gauge, func(_ store.Stats, h hub.Stats) int64 { return h.Streamers }},
+	{"readout_subscribers", "Open subscribers: sockets and event streams.", gauge, func(_ store.Stats, h hub.Stats) int64 { return h.Subscribers }},
+	{"readout_store_connections", "Open connections to the store, those of the tail not counted.", gauge, func(s store.Stats, _ hub.Stats) int64 { return s.Connections }},
+	{"readout_readings_stored_total", "Readings stored by this replica.", counter, func(s store.Stats, _ hub.Stats) int64 { return s.Readings }},
+	{"readout_entries_stored_total", "Stream entries that hold them.", counter, func(s store.Stats, _ hub.Stats) int64 { return s.Entries }},
+	{"readout_append_retries_total", "Second and third attempts of pushes with an Idempotency-Key.", counter, func(s store.Stats, _ hub.Stats) int64 { return s.AppendRetries }},
+	{"readout_tail_reads_total", "Replies to the reads that follow streams.", counter, func(s store.Stats, _ hub.Stats) int64 { return s.TailReads }},
+	{"readout_tail_errors_total", "Reads that follow streams and failed.", counter, func(s store.Stats, _ hub.Stats) int64 { return s.TailErrors }},
+	{"readout_tail_cuts_total", "Of these, cut because no answer came in time.", counter, func(s store.Stats, _ hub.Stats) int64 { return s.WatchdogCuts }},
+	{"readout_bad_entries_total", "Stream entries that hold no reading.", counter, func(s store.Stats, _ hub.Stats) int64 { return s.BadEntries }},
+	{"readout_trims_total", "Streams trimmed by time.", counter, func(s store.Stats, _ hub.Stats) int64 { return s.Trims }},
+	{"readout_frames_sent_total", "Frames handed to subscribers.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Frames }},
+	{"readout_frame_bytes_total", "Bytes of these frames.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Bytes }},
+	{"readout_readings_delivered_total", "Readings in these frames.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Readings }},
+	{"readout_readings_conflated_total", "Readings that others stand for, because a subscriber was slow or asked for a lower rate.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Conflated }},
+	{"readout_gaps_total", "Gap frames: a subscriber was told what it does not get.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Gaps }},
+	{"readout_resets_total", "Reset frames: a stream was not the one that a cursor was of.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Resets }},
+	{"readout_slow_closed_total", "Subscribers closed because they did not read.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Slowed }},
+}
+
+// Describe implements prometheus.Collector. It names nothing, since Collect names all.
+func (p *parts) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (p *parts) Collect(out chan<- prometheus.Metric) {
+	stored, fanned, open := p.store.Stats(), p.hub.Stats(), p.live.Stats()
+	for _, f := range figures {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(f.name, f.help, nil, nil), f.kind, float64(f.value(stored, fanned)))
+	}
+	errors := prometheus.NewDesc("readout_append_errors_total", "Pushes that the store did not take, by kind.", []string{"kind"}, nil)
+	for kind, n := range stored.AppendErrors {
+		out <- prometheus.MustNewConstMetric(errors, counter, float64(n), kind)
+	}
+	out <- prometheus.MustNewConstMetric(prometheus.NewDesc("readout_connections", "Open sockets and event streams.", nil, nil), gauge, float64(open.Open))
+	closed := prometheus.NewDesc("readout_sockets_closed_total", "Sockets that ended, by close code (docs/live.md); 1006 went without a word.", []string{"code"}, nil)
+	for code, n := range open.Closed {
+		out <- prometheus.MustNewConstMetric(closed, counter, float64(n), strconv.Itoa(code))
+	}
+}

@@ -1,0 +1,106 @@
+package push
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"readout/server/problem"
+	"readout/server/reading"
+)
+
+// answerTopic says where the reading is to be seen: as JSON, or as one line for
+// people who pushed from a terminal.
+func (h *Handlers) answerTopic(w http.ResponseWriter, r *http.Request, one reading.Reading, ids []reading.StreamID) {
+	url := h.options.URL(r, one.Topic)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Add("Vary", "Accept, User-Agent")
+	if forPeople(r) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte(line(one) + " -> " + url + "\n"))
+		return
+	}
+	b := reading.AppendJSONString([]byte(`{"topic":`), string(one.Topic))
+	b = appendLast(b, "id", ids)
+	b = append(b, `,"stored":1,"url":`...)
+	b = reading.AppendJSONString(b, url)
+	write(w, http.StatusOK, append(b, "}\n"...))
+}
+
+// forPeople reports whether a person at a terminal is to read the answer: a
+// terminal tool that was not told what to accept.
+func forPeople(r *http.Request) bool {
+	if accept := strings.Join(r.Header.Values("Accept"), ","); accept != "" && accept != "*/*" {
+		return false
+	}
+	agent := r.UserAgent()
+	for _, tool := range []string{"curl/", "Wget/", "HTTPie/", "readout/"} {
+		if strings.HasPrefix(agent, tool) {
+			return true
+		}
+	}
+	return false
+}
+
+// line prints a reading for a terminal: orders 42, or cpu user=0.3 system=0.1.
+func line(one reading.Reading) string {
+	b := []byte(one.Topic)
+	for _, v := range one.Values {
+		b = append(b, ' ')
+		if v.Name != reading.DefaultValue || len(one.Values) > 1 {
+			b = append(append(b, v.Name...), '=')
+		}
+		b = append(b, v.Value.String()...)
+	}
+	return string(b)
+}
+
+// answerReadings answers 200, or 422 with every reading that was refused.
+func answerReadings(w http.ResponseWriter, ids []reading.StreamID, stored int, rejected []rejection, all int) {
+	b := strconv.AppendInt([]byte(`{"stored":`), int64(stored), 10)
+	b = appendLast(b, "last_id", ids)
+	if len(rejected) == 0 {
+		write(w, http.StatusOK, append(b, "}\n"...))
+		return
+	}
+	b = append(b, `,"rejected":[`...)
+	for i, r := range rejected {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(append(b, `{"index":`...), int64(r.index), 10)
+		b = appendProblem(append(b, ','), r.problem)
+	}
+	some, row := problem.Of(problem.New("rejected", "%d of %d readings were refused; the others are stored", len(rejected), all))
+	b = appendProblem(append(b, `],"error":{`...), some)
+	write(w, row.Status, append(b, "}\n"...))
+}
+
+// appendProblem appends a code and a message and ends their object.
+func appendProblem(b []byte, p *problem.Error) []byte {
+	b = reading.AppendJSONString(append(b, `"code":`...), p.Code)
+	b = reading.AppendJSONString(append(b, `,"message":`...), p.Message)
+	return append(b, '}')
+}
+
+// appendLast appends the ID of the entry that was stored last, if any was.
+func appendLast(b []byte, name string, ids []reading.StreamID) []byte {
+	if len(ids) == 0 {
+		return b
+	}
+	last := ids[0]
+	for _, id := range ids[1:] {
+		if id.Compare(last) > 0 {
+			last = id
+		}
+	}
+	b = append(append(append(b, `,"`...), name...), `":"`...)
+	return append(append(b, last.String()...), '"')
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}

@@ -1,0 +1,94 @@
+package push
+
+import (
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"readout/server/ingest"
+	"readout/server/problem"
+)
+
+// body reads the body as it was sent, within MaxBody and BodyTimeout.
+func (h *Handlers) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > MaxBody {
+		w.Header().Set("Connection", "close") // instead of reading on for nothing
+		return nil, bodyTooLarge()
+	}
+	// Where the connection has no deadlines, as in a recorder, there is nothing to bound.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(BodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err == nil {
+		// net/http goes on reading, to notice when the sender goes away, and
+		// would take an old deadline for that.
+		_ = control.SetReadDeadline(time.Time{})
+		return body, nil
+	}
+	w.Header().Set("Connection", "close")
+	var large *http.MaxBytesError
+	var network net.Error
+	switch {
+	case errors.As(err, &large):
+		return nil, bodyTooLarge()
+	case errors.As(err, &network) && network.Timeout():
+		return nil, problem.New("body_timeout", "the body did not arrive within %v", BodyTimeout)
+	default:
+		return nil, &problem.Error{Code: "bad_request", Message: "the body could not be read to its end", Cause: err}
+	}
+}
+
+func bodyTooLarge() error {
+	return problem.New("too_large", "the body has more than %d bytes; split it", MaxBody)
+}
+
+// inflate undoes the Content-Encoding of a body.
+func inflate(r *http.Request, body []byte) ([]byte, error) {
+	return ingest.Inflate(strings.Join(r.Header.Values("Content-Encoding"), ", "), body, MaxInflated)
+}
+
+// header returns the one value of an option of the push; empty when it is not given.
+func header(r *http.Request, name string) (string, error) {
+	switch values := r.Header.Values(name); {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1:
+		return "", problem.New("bad_request", "the header %s is given %d times", name, len(values))
+	case values[0] == "":
+		return "", problem.New("bad_request", "the header %s is empty", name)
+	default:
+		return values[0], nil
+	}
+}
+
+// once reads the Idempotency-Key of a request. parts are what it asks for.
+func (h *Handlers) once(r *http.Request, parts ...string) (Once, error) {
+	key, err := header(r, "Idempotency-Key")
+	if err != nil || key == "" {
+		return Once{}, err
+	}
+	if len(key) > MaxKey || strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return Once{}, problem.New("bad_request", "Idempotency-Key has 1 to %d printable ASCII characters", MaxKey)
+	}
+	once := Once{Token: h.options.Sender(r), Key: key}
+	hash := sha256.New()
+	for _, part := range parts {
+		// A NUL stands in no topic, type or time, so that the parts cannot run together.
+		_, _ = io.WriteString(hash, part)
+		_, _ = hash.Write([]byte{0})
+	}
+	hash.Sum(once.Body[:0])
+	return once, nil
+}
+
+// unsupported refuses options that would otherwise be ignored in silence.
+func unsupported(r *http.Request) error {
+	if len(r.Header.Values("Readout-Ack")) > 0 {
+		return problem.New("bad_request", "Readout-Ack is not supported yet; readings are answered when the store has them")
+	}
+	return nil
+}

@@ -1,0 +1,215 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"readout/server/access"
+	"readout/server/hub"
+	"readout/server/ingest"
+	"readout/server/live"
+	"readout/server/pages"
+	"readout/server/push"
+	"readout/server/reading"
+	"readout/server/store"
+	"readout/views"
+)
+
+// Server is one replica of Readout.
+type Server struct {
+	o          Options
+	log        *slog.Logger
+	publicHost string
+
+	store   *store.Store
+	hub     *hub.Hub
+	live    *live.Live
+	push    *push.Handlers
+	pages   *pages.Pages
+	probe   *probe
+	metrics *metrics
+	router  chi.Router
+	http    *http.Server
+
+	draining atomic.Bool
+}
+
+// New opens the store and wires the service; it serves nothing yet. It is one
+// straight function on purpose: read it from top to bottom to see who gets what.
+func New(ctx context.Context, o Options) (*Server, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Replica == "" {
+		o.Replica = strings.ToLower(rand.Text()[:8])
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Store.Retention <= 0 {
+		o.Store.Retention = time.Hour
+	}
+	o.Store.Replica, o.Store.Logger = o.Replica, o.Logger
+	s := &Server{o: o, log: o.Logger, metrics: newMetrics(o.Version)}
+	if u, err := url.Parse(o.PublicURL); err == nil {
+		s.publicHost = u.Host
+	}
+
+	var err error
+	if s.store, err = store.Open(ctx, o.Store); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	s.probe = &probe{store: s.store.Probe}
+	s.hub = hub.New(hub.Options{
+		Tail: s.tail, Recent: s.recent, Resume: s.resume, Topics: s.topics, Units: s.units,
+		Replica: o.Replica, Linger: o.Linger, Window: o.Store.Retention, Logger: o.Logger, Observed: s.metrics.observe,
+	})
+	s.store.OnTopic(func(i store.Info) { s.hub.TopicAdded(i.Topic) })
+	s.live = live.New(live.Options{
+		Hub: s.hub, Viewer: s.viewer, Hello: s.hello, Origin: s.checkOrigin, Replica: o.Replica, Logger: o.Logger,
+	})
+	s.push = push.New(push.Options{
+		Append:   s.append,
+		Describe: s.Describe,
+		Can:      s.can(access.Push),
+		Sender: func(r *http.Request) string {
+			p, _ := s.principal(r) // the route's policy has refused those without
+			return p.ID
+		},
+		URL:       func(r *http.Request, topic reading.Topic) string { return s.base(r) + views.TopicPath(topic) },
+		Retention: o.Store.Retention,
+	})
+	s.pages = pages.New(pages.Options{
+		Recent: func(ctx context.Context, topic reading.Topic, limit int) (hub.History, error) {
+			return s.recent(ctx, topic, 0, limit)
+		},
+		Latest: s.store.Latest, Topics: s.topics, Columns: s.columns, Can: s.can(access.View),
+		Base: s.base, Key: store.Key, Frameable: s.frameable,
+		MemoryOnly: o.MemoryOnly, Retention: o.Store.Retention, Own: o.Own,
+	})
+	s.metrics.watch(s.store, s.hub, s.live)
+	s.router = s.newRouter()
+	s.http = &http.Server{
+		Handler:           s.router,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// Serve answers on a listener until Stop. Several listeners may be served.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Handler returns the whole service as a handler, for tests and for those who
+// bring their own http.Server.
+func (s *Server) Handler() http.Handler { return s.router }
+
+// Stop ends the replica: not ready at once, pushes under way are answered,
+// viewers are told to come back to another replica, then everything is closed.
+// After ctx ends it does not wait any more.
+func (s *Server) Stop(ctx context.Context) error {
+	s.draining.Store(true)
+	s.hub.Drain(drainSpread(s.hub.Stats().Subscribers))
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		_ = s.http.Close()
+	}
+	ended := make(chan struct{})
+	go func() {
+		s.live.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+	s.hub.Close()
+	return errors.Join(err, s.store.Close())
+}
+
+// drainSpread is the time over which so many viewers are asked to come back.
+func drainSpread(viewers int64) time.Duration {
+	return min(20*time.Second, max(time.Second, time.Duration(viewers)*2*time.Millisecond))
+}
+
+// Append stores readings, for the collectors of this process.
+func (s *Server) Append(ctx context.Context, readings []reading.Reading) error {
+	_, err := s.store.Append(ctx, readings, store.Once{})
+	return err
+}
+
+// Describe keeps the units and kinds of a topic's values.
+func (s *Server) Describe(ctx context.Context, topic reading.Topic, columns map[string]ingest.Column) error {
+	described := make(map[string]store.Column, len(columns))
+	for name, c := range columns {
+		described[name] = store.Column{Name: name, Unit: c.Unit, Kind: c.Kind}
+	}
+	return s.store.Describe(ctx, topic, described)
+}
+
+// What follows gives the parts their functions: hub, push and pages speak of
+// readings and cursors only, and do not know the store.
+
+func (s *Server) append(ctx context.Context, readings []reading.Reading, once push.Once) ([]reading.StreamID, error) {
+	return s.store.Append(ctx, readings, store.Once(once))
+}
+
+func (s *Server) tail(ctx context.Context, topic reading.Topic, after reading.Cursor) iter.Seq2[[]reading.Entry, error] {
+	return s.store.Tail(ctx, topic, after)
+}
+
+func (s *Server) recent(ctx context.Context, topic reading.Topic, from int64, limit int) (hub.History, error) {
+	h, err := s.store.Range(ctx, topic, store.RangeQuery{From: from, Limit: limit})
+	return hub.History(h), err
+}
+
+func (s *Server) resume(ctx context.Context, topic reading.Topic, after reading.Cursor, limit int) (hub.Resumed, error) {
+	r, err := s.store.Resume(ctx, topic, after, limit)
+	return hub.Resumed{Verdict: hub.Verdict(r.Verdict), Lost: r.Lost, Entries: r.Entries, End: r.End, More: r.More}, err
+}
+
+func (s *Server) topics(match func(reading.Topic) bool) []reading.Topic {
+	infos := s.store.Topics(match)
+	topics := make([]reading.Topic, len(infos))
+	for i, info := range infos {
+		topics[i] = info.Topic
+	}
+	return topics
+}
+
+func (s *Server) columns(topic reading.Topic) []views.Column {
+	info, _ := s.store.Info(topic)
+	columns := make([]views.Column, len(info.Columns))
+	for i, c := range info.Columns {
+		columns[i] = views.Column{Name: c.Name, Unit: c.Unit, Kind: c.Kind}
+	}
+	return columns
+}
+
+func (s *Server) units(topic reading.Topic) map[string]string {
+	info, _ := s.store.Info(topic)
+	units := make(map[string]string, len(info.Columns))
+	for _, c := range info.Columns {
+		units[c.Name] = c.Unit
+	}
+	return units
+}

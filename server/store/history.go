@@ -1,0 +1,250 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"readout/server/reading"
+)
+
+// maxLate is how far a reading's own time may lie ahead of its entry's ID: what
+// reading.Validate allows a sender. Entries older than that before a window
+// cannot hold a reading of the window.
+const maxLate = int64(reading.MaxAhead / 1e6)
+
+const pageEntries = 1000 // entries that one command reads
+
+// RangeQuery picks readings of one topic.
+type RangeQuery struct {
+	From, To int64 // ms of the readings' own time, both included; 0 is open
+	Limit    int   // the newest so many entries; 0 is all
+}
+
+// History is what a topic's stream held at one moment.
+type History struct {
+	Entries []reading.Entry // in stream order; only readings that were asked for
+	End     reading.Cursor  // the end of the stream at that moment: Tail after it misses nothing
+}
+
+// Range returns the entries that hold readings of a window of time, in stream
+// order; readings that came late stand where they came. A topic that nobody
+// wrote has no entries and ends at 0-0.
+func (s *Store) Range(ctx context.Context, topic reading.Topic, q RangeQuery) (History, error) {
+	ctx, cancel := context.WithTimeout(ctx, readBudget)
+	defer cancel()
+	start := "-"
+	if oldest := q.From - maxLate; oldest > 0 {
+		start = strconv.FormatInt(oldest, 10) + "-0"
+	}
+	page := pageEntries
+	if q.Limit > 0 && q.To == 0 && q.From == 0 {
+		page = min(page, q.Limit)
+	}
+	l, err := s.look(ctx, topic, []any{"xrevrange", Key(topic), "+", start, "count", page})
+	if err != nil {
+		return History{}, failure(err, false)
+	}
+	entries, err := parseEntries(l.replies[0])
+	if err != nil {
+		return History{}, failure(err, false)
+	}
+	h := History{End: l.end()}
+	newest := int64(reading.Unknown) // the ordinal of the newest entry not taken yet
+	if len(entries) > 0 && entries[0].id == l.last {
+		newest = l.added
+	}
+	for len(entries) > 0 {
+		for i, r := range entries {
+			if q.Limit > 0 && len(h.Entries) == q.Limit {
+				slices.Reverse(h.Entries)
+				return h, nil
+			}
+			readings, err := decodeEntry(topic, r)
+			if err != nil {
+				s.stats.badEntries.Add(1)
+				continue
+			}
+			readings = slices.DeleteFunc(readings, func(r reading.Reading) bool {
+				return r.Time < q.From || q.To > 0 && r.Time > q.To
+			})
+			if len(readings) > 0 {
+				h.Entries = append(h.Entries, reading.Entry{Cursor: cursorAt(r.id, newest, -int64(i), l.epoch), Readings: readings})
+			}
+		}
+		if len(entries) < page {
+			break
+		}
+		if newest >= 0 {
+			newest -= int64(len(entries))
+		}
+		page = pageEntries
+		before := "(" + entries[len(entries)-1].id.String()
+		reply, err := s.db.Do(ctx, "xrevrange", Key(topic), before, start, "count", page).Result()
+		if err != nil {
+			return History{}, failure(err, false)
+		}
+		if entries, err = parseEntries(reply); err != nil {
+			return History{}, failure(err, false)
+		}
+	}
+	slices.Reverse(h.Entries)
+	s.notice(topic, h.Entries)
+	return h, nil
+}
+
+// Latest returns beside each topic its newest n entries in stream order, read in
+// one pipeline; none for one whose key holds something else. Their cursors are bare IDs: who wants to follow a topic without
+// a hole begins with Range.
+func (s *Store) Latest(ctx context.Context, topics []reading.Topic, n int) ([][]reading.Entry, error) {
+	latest := make([][]reading.Entry, len(topics))
+	if len(topics) == 0 || n <= 0 {
+		return latest, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readBudget)
+	defer cancel()
+	pipe := s.db.Pipeline()
+	cmds := make([]*redis.Cmd, len(topics))
+	for i, topic := range topics {
+		cmds[i] = queue(ctx, pipe, 1, "xrevrange", Key(topic), "+", "-", "count", n)
+	}
+	_, _ = pipe.Exec(ctx) // each command holds its own error
+	for i, cmd := range cmds {
+		reply, err := cmd.Result()
+		if err != nil {
+			if kind, _ := judge(err); kind == kindWrong {
+				continue // its key is no stream; the others are not to blame
+			}
+			return nil, failure(err, false)
+		}
+		entries, err := parseEntries(reply)
+		if err != nil {
+			return nil, failure(err, false)
+		}
+		slices.Reverse(entries)
+		latest[i] = s.decodeAll(topics[i], entries, reading.Unknown, "")
+	}
+	return latest, nil
+}
+
+// look is one atomic view of a topic's stream.
+type look struct {
+	epoch   string // empty when the stream or its name is missing
+	exists  bool
+	last    reading.StreamID // the newest ID that was ever given
+	length  int64
+	added   int64 // entries ever added, or reading.Unknown
+	replies []any // to the reads that were asked for
+}
+
+func (l look) end() reading.Cursor {
+	return reading.Cursor{ID: l.last, Ordinal: l.added, Epoch: l.epoch}
+}
+
+// look reads a topic's stream in one transaction. A stream that has no epoch yet
+// gets one, if the server takes writes. A missing stream is empty, with 0 entries
+// ever added.
+//
+// A server without memory refuses to queue even reads for a transaction. Then
+// they are sent without: nobody can append to it, so they see one state too.
+func (s *Store) look(ctx context.Context, topic reading.Topic, reads ...[]any) (look, error) {
+	l, err := s.lookOnce(ctx, topic, reads, s.db.TxPipeline(), false)
+	if err != nil && redis.HasErrorPrefix(err, "EXECABORT") {
+		l, err = s.lookOnce(ctx, topic, reads, s.db.Pipeline(), false)
+	}
+	if err == nil && l.exists && l.epoch == "" {
+		// Foreign writers make streams without an epoch.
+		if named, err := s.lookOnce(ctx, topic, reads, s.db.TxPipeline(), true); err == nil {
+			return named, nil
+		}
+	}
+	return l, err
+}
+
+func (s *Store) lookOnce(ctx context.Context, topic reading.Topic, reads [][]any, pipe redis.Pipeliner, name bool) (look, error) {
+	if name {
+		pipe.SetNX(ctx, epochKey(topic), newEpoch(), 2*s.options.Retention)
+	}
+	epoch := pipe.Get(ctx, epochKey(topic))
+	info := queue(ctx, pipe, 2, "xinfo", "stream", Key(topic))
+	cmds := make([]*redis.Cmd, len(reads))
+	for i, read := range reads {
+		cmds[i] = queue(ctx, pipe, 1, read...)
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !answered(err) {
+		return look{}, err
+	}
+	var l look
+	var err error
+	if l.epoch, err = epoch.Result(); err != nil && !errors.Is(err, redis.Nil) {
+		return l, err
+	}
+	switch reply, err := info.Result(); {
+	case err == nil:
+		if err := s.readInfo(&l, reply); err != nil {
+			return l, err
+		}
+	case strings.Contains(err.Error(), "no such key"):
+		l.epoch = "" // what it named is gone
+	default:
+		return l, err
+	}
+	for _, cmd := range cmds {
+		reply, err := cmd.Result()
+		if err != nil {
+			return l, err
+		}
+		l.replies = append(l.replies, reply)
+	}
+	return l, nil
+}
+
+// answered says that an error of Exec is one of its commands' own, which they hold.
+func answered(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply) && !strings.HasPrefix(reply.Error(), "EXECABORT")
+}
+
+// readInfo reads the names that are needed from XINFO STREAM and passes over all
+// others, which differ from server to server.
+func (s *Store) readInfo(l *look, reply any) error {
+	pairs, ok := reply.([]any)
+	if !ok {
+		return errReply
+	}
+	l.exists, l.added = true, reading.Unknown
+	for i := 0; i+1 < len(pairs); i += 2 {
+		switch pairs[i] {
+		case "length":
+			l.length, _ = pairs[i+1].(int64)
+		case "entries-added":
+			l.added, _ = pairs[i+1].(int64)
+		case "last-generated-id":
+			text, _ := pairs[i+1].(string)
+			id, err := reading.ParseStreamID(text)
+			if err != nil {
+				return errReply
+			}
+			l.last = id
+		}
+	}
+	if l.added == reading.Unknown && s.options.CountOnly && l.length < s.options.MaxEntries {
+		l.added = l.length // nothing trims this stream before it is full
+	}
+	return nil
+}
+
+func newEpoch() string { return strings.ToLower(rand.Text()[:16]) }
+
+// queue puts a command into a pipeline; at is the place of its first key.
+func queue(ctx context.Context, pipe redis.Pipeliner, at int8, args ...any) *redis.Cmd {
+	cmd := redis.NewCmd(ctx, args...)
+	cmd.SetFirstKeyPos(at)
+	_ = pipe.Process(ctx, cmd) // only queued; the error comes with the command
+	return cmd
+}

@@ -1,0 +1,82 @@
+// Where this page is in each topic. It proves the chain of messages (each says
+// where the one before it ended) and gives the cursors to go on from after a
+// connection is lost.
+
+import type { Message } from "./frame";
+
+export class Resume {
+  private readonly cursors = new Map<string, string>();
+  private readonly confirmed = new Set<string>();
+
+  /** How often a message did not follow the one before it. Stays 0 unless a server is wrong. */
+  violations = 0;
+
+  /** start sets the place that a page was rendered at. */
+  start(topic: string, cursor: string): void {
+    if (cursor) this.cursors.set(topic, cursor);
+  }
+
+  /** connected begins a new socket: nothing is confirmed on it yet, the places stay. */
+  connected(): void {
+    this.confirmed.clear();
+  }
+
+  /** confirms reports whether a message is the first one of its topic on this socket. */
+  confirms(topic: string): boolean {
+    return !this.confirmed.has(topic);
+  }
+
+  /** accept takes note of a message, after its rows were used. */
+  accept(m: Message): void {
+    switch (m.type) {
+      case "snapshot":
+        this.move(m.topic, m.id);
+        break;
+      case "readings":
+        this.follow(m.topic, m.prev);
+        this.move(m.topic, m.id);
+        break;
+      case "gap":
+        this.follow(m.topic, m.from);
+        this.move(m.topic, m.to);
+        break;
+      case "reset":
+        // Its snapshot follows; until then there is no place to go on from.
+        this.cursors.delete(m.topic);
+        this.confirmed.delete(m.topic);
+        break;
+    }
+  }
+
+  /**
+   * after returns the cursors of these topics, or of all when a selector stands
+   * for them: as many as fit into most bytes. The others begin with a snapshot.
+   */
+  after(topics: readonly string[], most: number): Record<string, string> {
+    const wanted = topics.some(isSelector) ? this.cursors.keys() : topics;
+    const after: Record<string, string> = {};
+    for (const topic of wanted) {
+      const cursor = this.cursors.get(topic);
+      if (!cursor) continue;
+      most -= 3 * topic.length + cursor.length + 6; // what escapes and UTF-8 may make of it
+      if (most < 0) break;
+      after[topic] = cursor;
+    }
+    return after;
+  }
+
+  private follow(topic: string, prev: string): void {
+    // The first message on a socket answers the cursor that was sent, which may be spelled another way.
+    if (this.confirmed.has(topic) && this.cursors.has(topic) && this.cursors.get(topic) !== prev) this.violations++;
+  }
+
+  private move(topic: string, id: string): void {
+    this.confirmed.add(topic);
+    if (id) this.cursors.set(topic, id);
+  }
+}
+
+/** isSelector says whether a text picks topics rather than naming one: an unquoted *, =~, !~ or !=. */
+export function isSelector(s: string): boolean {
+  return /\*|=~|!~|!=/.test(s.replace(/"(?:[^"\\]|\\.)*"/g, '""'));
+}
