@@ -41,16 +41,30 @@ type Sink interface {
 	Append(ctx context.Context, readings []reading.Reading) error
 }
 
-// Column describes one named value of a topic. Its JSON is the description of
-// POST /api/v1/readings.
-type Column struct {
-	Unit string `json:"unit,omitempty"` // percent, bytes, ms; empty for a bare count or a state
-	Kind string `json:"kind"`           // gauge, counter or state
-}
-
 // Description says what the columns of topics mean: topic, then value name. As
 // JSON it is the "describe" object of POST /api/v1/readings.
-type Description map[reading.Topic]map[string]Column
+type Description map[reading.Topic][]reading.Column
+
+// MarshalJSON prints the columns of each topic in their order, which pages keep.
+func (d Description) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, topic := range slices.Sorted(maps.Keys(d)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(reading.AppendJSONString(b, string(topic)), ":{"...)
+		for i, c := range d[topic] {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(reading.AppendJSONString(b, c.Name), `:{"unit":`...)
+			b = append(reading.AppendJSONString(b, c.Unit), `,"kind":`...)
+			b = append(reading.AppendJSONString(b, c.Kind), '}')
+		}
+		b = append(b, '}')
+	}
+	return append(b, '}'), nil
+}
 
 // Describe joins what several collectors describe and the self readings that a
 // Runner makes for them under this host; empty for this machine's name. Names
@@ -60,10 +74,10 @@ func Describe(list []Collector, host string) Description {
 	for _, c := range list {
 		maps.Copy(all, c.Describe())
 		if topic, err := selfTopic(c, host); err == nil {
-			all[topic] = map[string]Column{
-				"duration_ms": {Unit: "ms", Kind: "gauge"},
-				"success":     {Kind: "state"},
-				"readings":    {Kind: "gauge"},
+			all[topic] = []reading.Column{
+				{Name: "duration_ms", Unit: "ms", Kind: reading.Gauge},
+				{Name: "success", Kind: reading.State},
+				{Name: "readings", Kind: reading.Gauge},
 			}
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/shirou/gopsutil/v4/mem"
-
-	"readout/server/ingest"
 )
 
 func TestNamed(t *testing.T) {
@@ -57,15 +55,8 @@ func TestColumnsElsewhere(t *testing.T) {
 	for _, v := range memoryValues(&mem.VirtualMemoryStat{Total: 8, Available: 9, Free: 1}, false) {
 		names = append(names, v.Name+"="+v.Value.String())
 	}
-	want := "busy=25 user=25 system=0 nice=0 idle=75 used_percent=0 used=0 available=8 free=1 total=8"
+	want := "busy=25 user=25 system=0 nice=0 idle=75 used=0 available=8 free=1 total=8 used_percent=0"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
-// The in-process sink hands descriptions to the store as ingest's columns.
-func TestColumnIsIngestColumn(t *testing.T) {
-	if got := ingest.Column(Column{Unit: "percent", Kind: "gauge"}); got.Unit != "percent" || got.Kind != "gauge" {
-		t.Errorf("%+v", got)
 	}
 }

@@ -44,9 +44,9 @@ func (c *CPU) Interval() time.Duration { return time.Second }
 
 // Describe gives every column, all of them percentages.
 func (c *CPU) Describe() Description {
-	columns := map[string]Column{}
+	var columns []reading.Column
 	for _, v := range (cpuTimes{}).shares(1, c.linux) {
-		columns[v.Name] = Column{Unit: "percent", Kind: "gauge"}
+		columns = append(columns, reading.Column{Name: v.Name, Unit: "percent", Kind: reading.Gauge})
 	}
 	return Description{c.topic: columns}
 }

@@ -57,7 +57,7 @@ func TestMemoryFromProc(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	// Linux counts reclaimable slab as cached.
-	want := "[used_percent=25 used=1024000000 available=3072000000 free=512000000 total=4096000000 cached=2201600000 buffers=102400000]"
+	want := "[used=1024000000 available=3072000000 free=512000000 total=4096000000 cached=2201600000 buffers=102400000 used_percent=25]"
 	if s := valuesText(got[0]); s != want {
 		t.Errorf("values %s, want %s", s, want)
 	}
@@ -98,14 +98,15 @@ func TestHostCollectorsOfThisMachine(t *testing.T) {
 			t.Errorf("%s: %v", c.Name(), err)
 		}
 		figures := map[string]float64{}
-		for _, v := range got[0].Values {
-			figures[v.Name], _ = v.Value.Number()
-			if column, ok := described[got[0].Topic][v.Name]; !ok || column.Kind != "gauge" {
-				t.Errorf("%s: column %s is described as %+v", c.Name(), v.Name, column)
-			}
+		columns := described[got[0].Topic]
+		if len(columns) != len(got[0].Values) {
+			t.Fatalf("%s: %d values, %d described", c.Name(), len(got[0].Values), len(columns))
 		}
-		if len(figures) != len(described[got[0].Topic]) {
-			t.Errorf("%s: %d values, %d described", c.Name(), len(figures), len(described[got[0].Topic]))
+		for i, v := range got[0].Values {
+			figures[v.Name], _ = v.Value.Number()
+			if columns[i].Name != v.Name || columns[i].Kind != reading.Gauge {
+				t.Errorf("%s: column %s is described as %+v", c.Name(), v.Name, columns[i])
+			}
 		}
 		switch c.Name() {
 		case "cpu":

@@ -38,11 +38,14 @@ func (m *Memory) Interval() time.Duration { return time.Second }
 
 // Describe gives every column: used_percent, the others in bytes.
 func (m *Memory) Describe() Description {
-	columns := map[string]Column{}
+	var columns []reading.Column
 	for _, v := range memoryValues(&mem.VirtualMemoryStat{Total: 1}, m.linux) {
-		columns[v.Name] = Column{Unit: "bytes", Kind: "gauge"}
+		unit := "bytes"
+		if v.Name == "used_percent" {
+			unit = "percent"
+		}
+		columns = append(columns, reading.Column{Name: v.Name, Unit: unit, Kind: reading.Gauge})
 	}
-	columns["used_percent"] = Column{Unit: "percent", Kind: "gauge"}
 	return Description{m.topic: columns}
 }
 
@@ -72,7 +75,6 @@ func memoryValues(stat *mem.VirtualMemoryStat, linux bool) []reading.Named {
 	}
 	percent := math.Round(float64(used)/float64(stat.Total)*1e4) / 100
 	values := []reading.Named{
-		{Name: "used_percent", Value: reading.NumberOf(percent)},
 		bytes("used", used),
 		bytes("available", available),
 		bytes("free", stat.Free),
@@ -81,5 +83,5 @@ func memoryValues(stat *mem.VirtualMemoryStat, linux bool) []reading.Named {
 	if linux {
 		values = append(values, bytes("cached", stat.Cached), bytes("buffers", stat.Buffers))
 	}
-	return values
+	return append(values, reading.Named{Name: "used_percent", Value: reading.NumberOf(percent)})
 }

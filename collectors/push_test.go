@@ -25,7 +25,7 @@ func TestPusherBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire(t)
 		defer w.down()
-		p := w.pusher(t, PusherOptions{BatchReadings: 3, Describe: Description{"orders": {"value": {Kind: "counter"}}}})
+		p := w.pusher(t, PusherOptions{BatchReadings: 3, Describe: Description{"orders": {{Name: "value", Kind: "counter"}}}})
 		p.Start()
 		push(t, p, 0, 1)
 		time.Sleep(60 * time.Millisecond)
@@ -202,7 +202,7 @@ func TestPusherSurvivesAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire(t)
 		book := &logBook{}
-		p := w.pusher(t, PusherOptions{Log: book.logger(), Describe: Description{"orders": {"value": {Kind: "counter"}}}})
+		p := w.pusher(t, PusherOptions{Log: book.logger(), Describe: Description{"orders": {{Name: "value", Kind: "counter"}}}})
 		p.Start()
 		for i := range 700 {
 			switch i {
@@ -260,7 +260,7 @@ func TestPusherDropsTheOldest(t *testing.T) {
 		w.down()
 		book := &logBook{}
 		p := w.pusher(t, PusherOptions{BatchReadings: 10, BufferBytes: 10 << 10, Log: book.logger(),
-			Describe: Description{"orders": {"value": {Kind: "counter"}}}})
+			Describe: Description{"orders": {{Name: "value", Kind: "counter"}}}})
 		p.Start()
 		push(t, p, 0)
 		time.Sleep(101 * time.Millisecond)

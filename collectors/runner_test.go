@@ -34,7 +34,7 @@ type scripted struct {
 func (s *scripted) Name() string            { return s.name }
 func (s *scripted) Interval() time.Duration { return s.interval }
 func (s *scripted) Describe() Description {
-	return Description{reading.Topic(s.name): {"value": {Unit: "ms", Kind: "gauge"}}}
+	return Description{reading.Topic(s.name): {{Name: "value", Unit: "ms", Kind: "gauge"}}}
 }
 
 func (s *scripted) Collect(ctx context.Context) ([]reading.Reading, error) {
@@ -450,7 +450,7 @@ func TestRunnerOptions(t *testing.T) {
 		t.Errorf("interval %v, timeout %v, jitter up to %v; want 20s, 10s, 5s", j.interval, j.timeout, most[0])
 	}
 	described := Describe([]Collector{c}, "web1")
-	if described["c"]["value"].Unit != "ms" || described[`readout_collector{collector="c",host="web1"}`]["success"].Kind != "state" {
+	if described["c"][0].Unit != "ms" || described[`readout_collector{collector="c",host="web1"}`][1].Kind != "state" {
 		t.Errorf("described: %v", described)
 	}
 	r.Stop() // without Start

@@ -38,7 +38,7 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/t/*", pushers, s.push.Topic},
 		{http.MethodPost, "/api/v1/readings", pushers, s.push.Readings},
 		{http.MethodGet, "/live", sockets, s.live.Socket},
-		{http.MethodGet, "/static/*", public, plain(http.StripPrefix("/static/", static.Handler()))},
+		{http.MethodGet, "/static/*", public, plain(static.Handler())},
 		{http.MethodGet, "/livez", public, s.livez},
 		{http.MethodGet, "/healthz", public, s.livez},
 		{http.MethodGet, "/readyz", public, s.readyz},

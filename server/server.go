@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,7 +18,6 @@ import (
 
 	"readout/server/access"
 	"readout/server/hub"
-	"readout/server/ingest"
 	"readout/server/live"
 	"readout/server/pages"
 	"readout/server/push"
@@ -73,7 +72,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.probe = &probe{store: s.store.Probe}
 	s.hub = hub.New(hub.Options{
-		Tail: s.tail, Recent: s.recent, Resume: s.resume, Topics: s.topics, Units: s.units,
+		Tail: s.store.Tail, Recent: s.recent, Resume: s.store.Resume, Topics: s.topics, Units: s.units,
 		Replica: o.Replica, Linger: o.Linger, Window: o.Store.Retention, Logger: o.Logger, Observed: s.metrics.observe,
 	})
 	s.store.OnTopic(func(i store.Info) { s.hub.TopicAdded(i.Topic) })
@@ -92,7 +91,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		Retention: o.Store.Retention,
 	})
 	s.pages = pages.New(pages.Options{
-		Recent: func(ctx context.Context, topic reading.Topic, limit int) (hub.History, error) {
+		Recent: func(ctx context.Context, topic reading.Topic, limit int) (reading.History, error) {
 			return s.recent(ctx, topic, 0, limit)
 		},
 		Latest: s.store.Latest, Topics: s.topics, Columns: s.columns, Can: s.can(access.View),
@@ -158,12 +157,8 @@ func (s *Server) Append(ctx context.Context, readings []reading.Reading) error {
 }
 
 // Describe keeps the units and kinds of a topic's values.
-func (s *Server) Describe(ctx context.Context, topic reading.Topic, columns map[string]ingest.Column) error {
-	described := make(map[string]store.Column, len(columns))
-	for name, c := range columns {
-		described[name] = store.Column{Name: name, Unit: c.Unit, Kind: c.Kind}
-	}
-	return s.store.Describe(ctx, topic, described)
+func (s *Server) Describe(ctx context.Context, topic reading.Topic, columns []reading.Column) error {
+	return s.store.Describe(ctx, topic, columns)
 }
 
 // What follows gives the parts their functions: hub, push and pages speak of
@@ -173,18 +168,8 @@ func (s *Server) append(ctx context.Context, readings []reading.Reading, once pu
 	return s.store.Append(ctx, readings, store.Once(once))
 }
 
-func (s *Server) tail(ctx context.Context, topic reading.Topic, after reading.Cursor) iter.Seq2[[]reading.Entry, error] {
-	return s.store.Tail(ctx, topic, after)
-}
-
-func (s *Server) recent(ctx context.Context, topic reading.Topic, from int64, limit int) (hub.History, error) {
-	h, err := s.store.Range(ctx, topic, store.RangeQuery{From: from, Limit: limit})
-	return hub.History(h), err
-}
-
-func (s *Server) resume(ctx context.Context, topic reading.Topic, after reading.Cursor, limit int) (hub.Resumed, error) {
-	r, err := s.store.Resume(ctx, topic, after, limit)
-	return hub.Resumed{Verdict: hub.Verdict(r.Verdict), Lost: r.Lost, Entries: r.Entries, End: r.End, More: r.More}, err
+func (s *Server) recent(ctx context.Context, topic reading.Topic, from int64, limit int) (reading.History, error) {
+	return s.store.Range(ctx, topic, store.RangeQuery{From: from, Limit: limit})
 }
 
 func (s *Server) topics(match func(reading.Topic) bool) []reading.Topic {
@@ -196,13 +181,9 @@ func (s *Server) topics(match func(reading.Topic) bool) []reading.Topic {
 	return topics
 }
 
-func (s *Server) columns(topic reading.Topic) []views.Column {
+func (s *Server) columns(topic reading.Topic) []reading.Column {
 	info, _ := s.store.Info(topic)
-	columns := make([]views.Column, len(info.Columns))
-	for i, c := range info.Columns {
-		columns[i] = views.Column{Name: c.Name, Unit: c.Unit, Kind: c.Kind}
-	}
-	return columns
+	return slices.Clone(info.Columns) // pages add to it
 }
 
 func (s *Server) units(topic reading.Topic) map[string]string {

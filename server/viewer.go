@@ -67,24 +67,27 @@ func (s *Server) viewer(r *http.Request) (live.Viewer, error) {
 	if s.o.Tokens != nil && p.ID == "" {
 		return live.Viewer{}, nil
 	}
-	return viewerOf(p), nil
+	return viewerOf(p)
 }
 
 // hello is what a first message shows.
 func (s *Server) hello(token string) (live.Viewer, error) {
 	if s.o.Tokens == nil {
-		return viewerOf(access.Anonymous()), nil
+		return viewerOf(access.Anonymous())
 	}
 	p, err := s.o.Tokens.Authenticate(token, time.Now())
 	if err != nil {
 		return live.Viewer{}, err
 	}
-	return viewerOf(p), nil
+	return viewerOf(p)
 }
 
-func viewerOf(p access.Principal) live.Viewer {
+func viewerOf(p access.Principal) (live.Viewer, error) {
+	if !p.May(access.View) {
+		return live.Viewer{}, problem.New("forbidden", "this token may not view")
+	}
 	return live.Viewer{
 		Can:     func(topic reading.Topic) error { return allow(p, access.View, topic) },
 		Expires: p.Expires,
-	}
+	}, nil
 }

@@ -35,11 +35,11 @@ func TestSnippetsInAShell(t *testing.T) {
 		want []string
 	}{
 		{Series{Topic: "orders"}, []string{"-d", "42", "http://h/t/orders"}},
-		{Series{Topic: nasty, Columns: []Column{{Name: "value"}}, Rows: []Row{{1, []reading.Value{reading.TextOf("a'b $(id)")}}}},
+		{Series{Topic: nasty, Columns: []reading.Column{{Name: "value"}}, Rows: []Row{{1, []reading.Value{reading.TextOf("a'b $(id)")}}}},
 			[]string{"-d", "a'b $(id)", "http://h" + pushPath(nasty)}},
-		{Series{Topic: "door", Columns: []Column{{Name: "value"}}, Rows: []Row{{1, []reading.Value{reading.TextOf("@/etc/passwd")}}}},
+		{Series{Topic: "door", Columns: []reading.Column{{Name: "value"}}, Rows: []Row{{1, []reading.Value{reading.TextOf("@/etc/passwd")}}}},
 			[]string{"--data-raw", "@/etc/passwd", "http://h/t/door"}},
-		{Series{Topic: "cpu", Columns: []Column{{Name: "user"}, {Name: "mode"}}, Rows: []Row{{1, []reading.Value{reading.NumberOf(0.3), reading.TextOf("very busy")}}}},
+		{Series{Topic: "cpu", Columns: []reading.Column{{Name: "user"}, {Name: "mode"}}, Rows: []Row{{1, []reading.Value{reading.NumberOf(0.3), reading.TextOf("very busy")}}}},
 			[]string{"-d", `user=0.3 mode="very busy"`, "http://h/t/cpu"}},
 	} {
 		line := sendSnippet("http://h", c.s).text()

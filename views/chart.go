@@ -14,7 +14,7 @@ const seriesColours = 8
 
 // line is one column as a panel shows it.
 type line struct {
-	Column
+	reading.Column
 	index  int   // its place among the columns
 	order  int   // its place among the drawn lines, which chooses its colour
 	state  bool  // texts and bools are shown as words, never drawn
@@ -164,7 +164,7 @@ func joinable(interval int64) int64 {
 
 // column collects what the rows say about one column. Only readings since from
 // count for the extremes; the last value counts however old it is.
-func (s Series) column(index int, c Column, from int64) line {
+func (s Series) column(index int, c reading.Column, from int64) line {
 	l := line{Column: c, index: index, whole: true, lo: math.Inf(1), hi: math.Inf(-1), endY: -1, values: make([]float64, len(s.Rows))}
 	l.state = c.Kind == "state"
 	for i, row := range s.Rows {

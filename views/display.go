@@ -19,13 +19,6 @@ type Page struct {
 	MemoryOnly bool   // the store forgets everything when the process ends: the page says so
 }
 
-// Column is one named value of a topic's readings.
-type Column struct {
-	Name string
-	Unit string // as described by the sender: percent, bytes, ms, orders; may be empty
-	Kind string // gauge, counter or state; empty when nobody described it
-}
-
 // Row is one reading in the order of the columns.
 type Row struct {
 	Time   int64           // the reading's own time, in ms since 1970
@@ -37,7 +30,7 @@ type Row struct {
 // later reading once.
 type Series struct {
 	Topic    reading.Topic
-	Columns  []Column
+	Columns  []reading.Column
 	Rows     []Row
 	Cursor   string  // the place after the last row; empty for a topic without history
 	Interval int64   // usual ms between two readings; 0 when it sends on change or nobody knows

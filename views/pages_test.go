@@ -47,7 +47,7 @@ func wave(i int) float64 { return math.Round(42 + 8*math.Sin(float64(i)/6)) }
 
 func orders(t testing.TB) Series {
 	return Series{
-		Topic: mustTopic(t, `orders{shop="berlin"}`), Columns: []Column{{Name: "value"}}, Interval: 1000, Rate: 1,
+		Topic: mustTopic(t, `orders{shop="berlin"}`), Columns: []reading.Column{{Name: "value"}}, Interval: 1000, Rate: 1,
 		Cursor: "1763785199723-0:60:k3v9", Rows: numbers(60, 400, func(i int) []float64 { return []float64{wave(i)} }),
 	}
 }
@@ -55,13 +55,13 @@ func orders(t testing.TB) Series {
 func cpu(t testing.TB) Series {
 	return Series{
 		Topic: mustTopic(t, `cpu{host="web1"}`), Interval: 1000, Rate: 1, Cursor: "1763785199723-0:60:k3v9",
-		Columns: []Column{{Name: "user", Unit: "percent", Kind: "gauge"}, {Name: "system", Unit: "percent", Kind: "gauge"}},
+		Columns: []reading.Column{{Name: "user", Unit: "percent", Kind: "gauge"}, {Name: "system", Unit: "percent", Kind: "gauge"}},
 		Rows:    numbers(60, 400, func(i int) []float64 { return []float64{wave(i) / 2, wave(i) / 100} }),
 	}
 }
 
 func door(t testing.TB) Series {
-	s := Series{Topic: mustTopic(t, "door"), Columns: []Column{{Name: "value", Kind: "state"}}, Cursor: "1763785199723-0:4:k3v9"}
+	s := Series{Topic: mustTopic(t, "door"), Columns: []reading.Column{{Name: "value", Kind: "state"}}, Cursor: "1763785199723-0:4:k3v9"}
 	for i, state := range []string{"closed", "closed", "open", "ajar"} {
 		s.Rows = append(s.Rows, Row{testNow - 100_000 + int64(i)*20_000, []reading.Value{reading.TextOf(state)}})
 	}
@@ -82,7 +82,7 @@ func pages(t testing.TB) map[string]templ.Component {
 	stale.Rows = numbers(60, 65_000, func(i int) []float64 { return []float64{wave(i)} })
 	mixed := Series{
 		Topic: mustTopic(t, "pump"), Interval: 1000, Cursor: "1763785199723-0:2:k3v9",
-		Columns: []Column{{Name: "flow", Unit: "l/min"}, {Name: "on"}, {Name: "mode"}},
+		Columns: []reading.Column{{Name: "flow", Unit: "l/min"}, {Name: "on"}, {Name: "mode"}},
 		Rows: []Row{
 			{testNow - 1400, []reading.Value{reading.NumberOf(-0.5), reading.BoolOf(false), {}}},
 			{testNow - 400, []reading.Value{reading.NumberOf(12.25), reading.BoolOf(true), reading.TextOf("auto")}},
@@ -224,7 +224,7 @@ func TestHostileText(t *testing.T) {
 		label := func(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }
 		s := Series{
 			Topic: mustTopic(t, `orders{shop="`+label(evil("berlin"))+`"}`), Interval: 1000, Cursor: evil("1-0"),
-			Columns: []Column{{Name: evil("value"), Unit: evil("orders"), Kind: evil("gauge")}, {Name: "state"}, {Name: evil("other")}},
+			Columns: []reading.Column{{Name: evil("value"), Unit: evil("orders"), Kind: evil("gauge")}, {Name: "state"}, {Name: evil("other")}},
 		}
 		for i := range int64(3) {
 			s.Rows = append(s.Rows, Row{testNow - 3000 + i*1000, []reading.Value{reading.NumberOf(4), reading.TextOf(evil("open")), reading.NumberOf(5)}})

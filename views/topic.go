@@ -64,7 +64,7 @@ func (p picture) kind() string {
 	return kind
 }
 
-func columnNames(columns []Column) string {
+func columnNames(columns []reading.Column) string {
 	if len(columns) == 0 {
 		return noValue
 	}

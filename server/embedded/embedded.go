@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 )
 
 const (
@@ -24,9 +25,13 @@ const (
 
 // Server is a Redis server that is reached through Dial only; it opens no port.
 type Server struct {
-	redis *miniredis.Miniredis
-	stop  context.CancelFunc
-	clock sync.WaitGroup
+	redis  *miniredis.Miniredis
+	served *server.Server // of redis
+	stop   context.CancelFunc
+	clock  sync.WaitGroup
+
+	mu     sync.Mutex // keeps dials and Close apart, which miniredis does not; guards closed
+	closed bool
 }
 
 // Start starts an empty server. The caller ends it with Close, after the store.
@@ -37,7 +42,7 @@ func Start() (*Server, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{redis: m, stop: stop}
+	s := &Server{redis: m, served: m.Server(), stop: stop}
 	s.clock.Go(func() { s.expire(ctx) })
 	return s, conn.Close()
 }
@@ -64,11 +69,13 @@ func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if s.redis.Ctx.Err() != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
 		return nil, net.ErrClosed
 	}
 	near, far := net.Pipe()
-	s.redis.Server().ServeConn(newReplies(far))
+	s.served.ServeConn(newReplies(far))
 	return near, nil
 }
 
@@ -76,6 +83,9 @@ func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func (s *Server) Close() {
 	s.stop()
 	s.clock.Wait()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.redis.Close()
 }
 

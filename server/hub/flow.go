@@ -126,7 +126,7 @@ func (st *streamer) confirm(f *flow, list []reading.Reading, end reading.Cursor)
 
 func (f *flow) snapshotFromStore() {
 	st := f.st
-	h, err := retry(f.subscriber.ctx, func() (History, error) { return f.ask(st.recent(f.window)) })
+	h, err := retry(f.subscriber.ctx, func() (reading.History, error) { return f.ask(st.recent(f.window)) })
 	if err != nil {
 		return
 	}
@@ -140,14 +140,18 @@ func (f *flow) snapshotFromStore() {
 	st.open(f, st.encodeSnapshot(flatten(h.Entries), h.End, from, f.points), h.End)
 }
 
+// resumeEntries is what one read of a resume brings at most. Entries may be
+// packed, and what is read waits in memory until the viewer has taken it.
+const resumeEntries = 200
+
 func (f *flow) resumeFromStore() {
 	st := f.st
 	for {
 		st.mu.Lock()
 		after := f.last
 		st.mu.Unlock()
-		r, err := retry(f.subscriber.ctx, func() (Resumed, error) {
-			r, err := st.hub.o.Resume(st.ctx, st.topic, after, maxHistory)
+		r, err := retry(f.subscriber.ctx, func() (reading.Resumed, error) {
+			r, err := st.hub.o.Resume(st.ctx, st.topic, after, resumeEntries)
 			if err != nil {
 				st.trouble(err)
 			}
@@ -163,14 +167,14 @@ func (f *flow) resumeFromStore() {
 		}
 		st.learn(r.Entries)
 		switch r.Verdict {
-		case Reset:
+		case reading.Reset:
 			st.hub.counters.resets.Add(1)
 			f.subscriber.push(reset(st.topic))
 			f.resume = false
 			st.mu.Unlock()
 			f.snapshotFromStore()
 			return
-		case Gap:
+		case reading.Gap:
 			st.hub.counters.gaps.Add(1)
 			to := r.End
 			if len(r.Entries) > 0 {
@@ -178,7 +182,7 @@ func (f *flow) resumeFromStore() {
 			}
 			f.subscriber.push(gap(st.topic, f.last, to, r.Lost, trimmed))
 			f.last = to
-		case Continuous:
+		case reading.Continuous:
 		}
 		if !r.More {
 			st.continueWith(f, r.Entries, r.End)
@@ -187,11 +191,14 @@ func (f *flow) resumeFromStore() {
 		}
 		st.confirm(f, flatten(r.Entries), r.End)
 		st.mu.Unlock()
+		if !f.subscriber.awaitRoom() {
+			return
+		}
 	}
 }
 
 // ask tells the flow's viewers once when the store does not answer.
-func (f *flow) ask(h History, err error) (History, error) {
+func (f *flow) ask(h reading.History, err error) (reading.History, error) {
 	if err != nil {
 		f.st.trouble(err)
 	}

@@ -20,32 +20,6 @@ import (
 	"readout/server/reading"
 )
 
-// History is what a topic's stream holds: entries in its order, and the place
-// just after everything that was in the stream when it was read.
-type History struct {
-	Entries []reading.Entry
-	End     reading.Cursor
-}
-
-// Verdict says how the stream continues after a cursor.
-type Verdict int
-
-// The verdicts.
-const (
-	Continuous Verdict = iota // nothing is missing
-	Gap                       // entries between the cursor and the first one left are gone
-	Reset                     // the stream is not the one that the cursor is of
-)
-
-// Resumed is how a stream continues after a cursor.
-type Resumed struct {
-	Verdict Verdict
-	Lost    int64           // entries missing in a Gap; -1 for unknown
-	Entries []reading.Entry // what follows, oldest first; none after a Reset
-	End     reading.Cursor  // the place after the last of Entries
-	More    bool            // there is more after End
-}
-
 // Options are what a Hub reads with and its limits. The functions are required.
 type Options struct {
 	// Tail yields what follows a cursor until the context ends. An error means
@@ -53,9 +27,9 @@ type Options struct {
 	Tail func(ctx context.Context, topic reading.Topic, after reading.Cursor) iter.Seq2[[]reading.Entry, error]
 	// Recent returns the newest entries, at most limit of them, whose readings'
 	// own time is from (milliseconds) or later.
-	Recent func(ctx context.Context, topic reading.Topic, from int64, limit int) (History, error)
+	Recent func(ctx context.Context, topic reading.Topic, from int64, limit int) (reading.History, error)
 	// Resume returns how the stream continues after a cursor, at most limit entries.
-	Resume func(ctx context.Context, topic reading.Topic, after reading.Cursor, limit int) (Resumed, error)
+	Resume func(ctx context.Context, topic reading.Topic, after reading.Cursor, limit int) (reading.Resumed, error)
 	// Topics returns the known topics that match.
 	Topics func(match func(reading.Topic) bool) []reading.Topic
 	// Units returns the units of a topic's columns by name.

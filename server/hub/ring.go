@@ -21,7 +21,7 @@ type ring struct {
 
 // load fills an empty ring with the newest entries of the stream; complete says
 // that the stream holds no older ones.
-func (r *ring) load(h History, complete bool) {
+func (r *ring) load(h reading.History, complete bool) {
 	r.start, r.end = h.End, h.End
 	if len(h.Entries) > 0 {
 		r.start = before(h.Entries[0].Cursor)

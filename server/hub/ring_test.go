@@ -12,7 +12,7 @@ func entry(ms uint64, ordinal int64, readings ...reading.Reading) reading.Entry 
 
 func TestRingKnowsWhatItHolds(t *testing.T) {
 	r := ring{most: 3}
-	r.load(History{Entries: []reading.Entry{entry(10, 7, one(10, 1)), entry(20, 8, one(20, 2))}, End: at(20, 8)}, false)
+	r.load(reading.History{Entries: []reading.Entry{entry(10, 7, one(10, 1)), entry(20, 8, one(20, 2))}, End: at(20, 8)}, false)
 
 	for _, c := range []struct {
 		name  string
@@ -40,7 +40,7 @@ func TestRingKnowsWhatItHolds(t *testing.T) {
 
 func TestRingDropsTheOldest(t *testing.T) {
 	r := ring{most: 3}
-	r.load(History{End: at(0, 0)}, true)
+	r.load(reading.History{End: at(0, 0)}, true)
 	if r.since != 0 {
 		t.Errorf("an empty stream is known from the beginning, not since %d", r.since)
 	}

@@ -15,6 +15,7 @@ import (
 
 const (
 	ringReadings = 600 // readings kept in a streamer's ring: ten minutes at one a second
+	wholeAtRate  = 16  // readings in one message to a subscriber that asked for a rate
 	wholeCatchUp = 256 // readings that a subscriber who fell behind still gets one by one
 )
 
@@ -59,7 +60,7 @@ func newStreamer(h *Hub, topic reading.Topic) *streamer {
 // run ends with the streamer's context: by the linger in Hub.release or by Hub.Close.
 func (st *streamer) run() {
 	defer st.stop()
-	history, err := retry(st.ctx, func() (History, error) {
+	history, err := retry(st.ctx, func() (reading.History, error) {
 		h, err := st.hub.o.Recent(st.ctx, st.topic, 0, ringReadings)
 		if err != nil {
 			st.trouble(err)
@@ -167,7 +168,7 @@ func (st *streamer) send(f *flow, list []reading.Reading, end reading.Cursor) bo
 	r := rows{topic: st.topic, order: st.columns, id: end, prev: f.last, of: len(list)}
 	switch {
 	case f.every > 0:
-		r.readings = conflate(list, st.columns, 0)
+		r.readings = conflate(list, st.columns, wholeAtRate)
 	default:
 		r.readings = conflate(list, st.columns, wholeCatchUp)
 	}
@@ -217,20 +218,20 @@ func (st *streamer) encodeSnapshot(list []reading.Reading, end reading.Cursor, f
 	slices.SortStableFunc(inside, func(a, b reading.Reading) int { return int(a.Time - b.Time) })
 	return snapshot(rows{
 		topic: st.topic, columns: st.columns, units: st.units(), order: st.columns,
-		interval: interval(inside), readings: conflate(inside, st.columns, points), id: end, of: len(inside),
+		interval: reading.Interval(inside), readings: conflate(inside, st.columns, points), id: end, of: len(inside),
 	})
 }
 
 // recent reads a window from the store once for all who ask at the same time.
-func (st *streamer) recent(window time.Duration) (History, error) {
+func (st *streamer) recent(window time.Duration) (reading.History, error) {
 	from := time.Now().Add(-window).UnixMilli()
 	h, err, _ := st.reads.Do(window.String(), func() (any, error) {
 		return st.hub.o.Recent(st.ctx, st.topic, from, maxHistory)
 	})
 	if err != nil {
-		return History{}, err
+		return reading.History{}, err
 	}
-	return h.(History), nil
+	return h.(reading.History), nil
 }
 
 // maxHistory is the most entries one snapshot reads: the default of the store's count fuse.
@@ -292,23 +293,6 @@ func (st *streamer) units() []string {
 		units[i] = known[name]
 	}
 	return units
-}
-
-// interval is the median time between readings in milliseconds, 0 if there are too few to tell.
-func interval(list []reading.Reading) int64 {
-	const enough, look = 3, 32
-	if len(list) > look {
-		list = list[len(list)-look:]
-	}
-	if len(list) < enough {
-		return 0
-	}
-	between := make([]int64, 0, look)
-	for i := 1; i < len(list); i++ {
-		between = append(between, list[i].Time-list[i-1].Time)
-	}
-	slices.Sort(between)
-	return between[len(between)/2]
 }
 
 // retry calls f until it succeeds or the context ends, with growing, jittered pauses.

@@ -36,7 +36,7 @@ type Subscriber struct {
 	ctx  context.Context // ends with Leave or with the hub
 	stop context.CancelFunc
 	wake chan struct{} // holds one token when there is something for Next
-	room chan struct{} // holds one token when Next took the queue
+	room chan struct{} // holds one token when there may be room again
 
 	selecting atomic.Bool // it has a selector that may grow
 
@@ -102,6 +102,7 @@ func (s *Subscriber) Close(c Closed) {
 	if s.finished == nil {
 		s.finished = &c
 		signal(s.wake)
+		signal(s.room)
 	}
 }
 
@@ -193,6 +194,7 @@ func (s *Subscriber) Ack(bytes int64) {
 	}
 	s.measureAcks()
 	signal(s.wake)
+	signal(s.room)
 }
 
 // measureAcks notes since when too much is unacked. The caller holds s.mu.
@@ -216,6 +218,7 @@ func (s *Subscriber) setPaused(paused bool) {
 	defer s.mu.Unlock()
 	s.paused = paused
 	signal(s.wake)
+	signal(s.room)
 }
 
 // blocked says that no readings may be queued now. The caller holds s.mu.
@@ -279,27 +282,34 @@ func (s *Subscriber) join(f *flow) {
 // runJoins begins flows one after the other, each once the queue has room: a
 // thousand snapshots must not wait in memory for a slow reader.
 func (s *Subscriber) runJoins() {
-	for {
+	for s.awaitRoom() {
 		s.mu.Lock()
-		if len(s.joins) == 0 || s.finished != nil {
+		if len(s.joins) == 0 {
 			s.joining = false
 			s.mu.Unlock()
 			return
 		}
-		full := s.queued >= queueBytes || s.blocked()
-		var f *flow
-		if !full {
-			f, s.joins = s.joins[0], s.joins[1:]
-		}
+		f := s.joins[0]
+		s.joins = s.joins[1:]
 		s.mu.Unlock()
-		if !full {
-			f.begin()
-			continue
+		f.begin()
+	}
+}
+
+// awaitRoom waits until more may be queued. It is false when the subscriber has ended.
+func (s *Subscriber) awaitRoom() bool {
+	for {
+		s.mu.Lock()
+		ended := s.finished != nil
+		room := s.queued < queueBytes && !s.blocked()
+		s.mu.Unlock()
+		if ended || room {
+			return !ended
 		}
 		select {
 		case <-s.room:
 		case <-s.ctx.Done():
-			return
+			return false
 		}
 	}
 }

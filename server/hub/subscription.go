@@ -1,9 +1,9 @@
 package hub
 
 import (
-	"slices"
 	"time"
 
+	"readout/server/problem"
 	"readout/server/reading"
 )
 
@@ -12,6 +12,17 @@ const (
 	defaultWindow = 5 * time.Minute
 	defaultPoints = 600
 )
+
+// What one subscriber may hold beside its topics. Each is looked at whenever a
+// topic appears, and a page needs one for each of its panels.
+const (
+	maxSubscriptions = 200
+	maxSelectors     = 200 // over all its subscriptions
+)
+
+// maxRefusals is how many error frames one request gets. One of 256 KiB can hold
+// 80,000 bad topics, and its sender need not read what it is answered.
+const maxRefusals = 100
 
 // Subscription is what a subscriber asks for.
 type Subscription struct {
@@ -25,7 +36,7 @@ type Subscription struct {
 
 type subscription struct {
 	Subscription
-	selectors []reading.Selector
+	selectors map[string]reading.Selector // by their canonical spelling
 	topics    map[reading.Topic]struct{}
 }
 
@@ -36,34 +47,81 @@ func (s *Subscriber) Subscribe(want Subscription) {
 	defer s.requests.Unlock()
 	sub := s.subscriptions[want.ID]
 	if sub == nil {
-		sub = &subscription{topics: map[reading.Topic]struct{}{}}
+		if len(s.subscriptions) >= maxSubscriptions {
+			s.push(ErrorFrame(want.ID, "", problem.New("limit", "more than %d subscriptions; unsubscribe some, or give one more topics", maxSubscriptions)))
+			return
+		}
+		sub = &subscription{topics: map[reading.Topic]struct{}{}, selectors: map[string]reading.Selector{}}
 		s.subscriptions[want.ID] = sub
 	}
 	sub.Subscription = s.defaults(want)
-	after := s.cursors(want)
+	refused := refusals{s: s, id: want.ID}
+	after := s.cursors(want, &refused)
 
 	var left []reading.Topic
+	expanded := map[string]struct{}{}
 	for _, text := range want.Topics {
 		selector, err := reading.ParseSelector(text)
 		if err != nil {
-			s.push(ErrorFrame(want.ID, text, err))
+			refused.tell(text, err)
 			continue
 		}
 		topic, one := selector.Topic()
 		if !one {
-			sub.selectors = append(sub.selectors, selector)
-			s.selecting.Store(true)
+			spelling := selector.String()
+			if !s.keep(sub, spelling, selector) {
+				refused.tell(text, problem.New("limit", "more than %d selectors", maxSelectors))
+				continue
+			}
+			if _, twice := expanded[spelling]; twice {
+				continue
+			}
+			expanded[spelling] = struct{}{}
 			left = append(left, s.expand(sub, selector, after)...)
 			continue
 		}
 		if err := s.can(topic); err != nil {
-			s.push(ErrorFrame(want.ID, string(topic), err))
+			refused.tell(string(topic), err)
 		} else if !s.add(sub, topic, after) {
 			left = append(left, topic)
 		}
 	}
 	if len(left) > 0 {
 		s.push(overLimit(want.ID, left))
+	}
+}
+
+// keep notes a selector, once. It is false when there are too many.
+func (s *Subscriber) keep(sub *subscription, spelling string, selector reading.Selector) bool {
+	if _, known := sub.selectors[spelling]; known {
+		return true
+	}
+	all := 0
+	for _, other := range s.subscriptions {
+		all += len(other.selectors)
+	}
+	if all >= maxSelectors {
+		return false
+	}
+	sub.selectors[spelling] = selector
+	s.selecting.Store(true)
+	return true
+}
+
+// refusals answers what is wrong with the parts of one request.
+type refusals struct {
+	s     *Subscriber
+	id    int64
+	count int
+}
+
+func (r *refusals) tell(topic string, err error) {
+	r.count++
+	switch {
+	case r.count <= maxRefusals:
+		r.s.push(ErrorFrame(r.id, topic[:min(len(topic), reading.MaxTopic)], err))
+	case r.count == maxRefusals+1:
+		r.s.push(ErrorFrame(r.id, "", problem.New("limit", "more than %d topics of this request are refused; the others are not named", maxRefusals)))
 	}
 }
 
@@ -77,19 +135,26 @@ func (s *Subscriber) Unsubscribe(id int64) {
 	}
 	delete(s.subscriptions, id)
 	for topic := range sub.topics {
-		if !s.covered(topic) {
+		if pace, covered := s.pace(topic); covered {
+			s.flows[topic].setPace(pace)
+		} else {
 			s.drop(topic)
 		}
 	}
 }
 
-func (s *Subscriber) covered(topic reading.Topic) bool {
+// pace returns the shortest time between two messages that any subscription of
+// the topic asks for: the highest rate wins.
+func (s *Subscriber) pace(topic reading.Topic) (pace time.Duration, covered bool) {
 	for _, sub := range s.subscriptions {
-		if _, ok := sub.topics[topic]; ok {
-			return true
+		if _, ok := sub.topics[topic]; !ok {
+			continue
+		}
+		if e := every(sub.Rate); !covered || e < pace {
+			pace, covered = e, true
 		}
 	}
-	return false
+	return pace, covered
 }
 
 func (s *Subscriber) defaults(want Subscription) Subscription {
@@ -105,7 +170,7 @@ func (s *Subscriber) defaults(want Subscription) Subscription {
 }
 
 // cursors reads the after of a request; a bad one is told and its topic begins with a snapshot.
-func (s *Subscriber) cursors(want Subscription) map[reading.Topic]reading.Cursor {
+func (s *Subscriber) cursors(want Subscription, refused *refusals) map[reading.Topic]reading.Cursor {
 	after := make(map[reading.Topic]reading.Cursor, len(want.After))
 	for text, id := range want.After {
 		topic, err := reading.ParseTopic(text)
@@ -114,7 +179,7 @@ func (s *Subscriber) cursors(want Subscription) map[reading.Topic]reading.Cursor
 			cursor, err = reading.ParseCursor(id)
 		}
 		if err != nil {
-			s.push(ErrorFrame(want.ID, text, err))
+			refused.tell(text, err)
 			continue
 		}
 		after[topic] = cursor
@@ -140,7 +205,7 @@ func (s *Subscriber) grow(topic reading.Topic) {
 		return
 	}
 	for _, sub := range s.subscriptions {
-		if _, has := sub.topics[topic]; has || !slices.ContainsFunc(sub.selectors, func(sel reading.Selector) bool { return sel.Match(topic) }) {
+		if _, has := sub.topics[topic]; has || !sub.selects(topic) {
 			continue
 		}
 		if s.add(sub, topic, nil) {
@@ -149,6 +214,15 @@ func (s *Subscriber) grow(topic reading.Topic) {
 			s.push(overLimit(sub.ID, []reading.Topic{topic}))
 		}
 	}
+}
+
+func (sub *subscription) selects(topic reading.Topic) bool {
+	for _, selector := range sub.selectors {
+		if selector.Match(topic) {
+			return true
+		}
+	}
+	return false
 }
 
 // add lets a topic flow for a subscription. It is false when the limit is reached.
@@ -172,13 +246,24 @@ func (s *Subscriber) add(sub *subscription, topic reading.Topic, after map[readi
 			s.push(stale(topic, since))
 		}
 		s.join(f)
-	} else {
-		f.st.mu.Lock()
-		f.every = min(f.every, every(sub.Rate)) // the highest rate wins
-		f.st.mu.Unlock()
+		sub.topics[topic] = struct{}{}
+		return true
 	}
 	sub.topics[topic] = struct{}{}
+	pace, _ := s.pace(topic)
+	f.setPace(pace)
 	return true
+}
+
+// setPace changes how often a flow may send, from now on: it does not wait as
+// long as the old pace asked for.
+func (f *flow) setPace(pace time.Duration) {
+	f.st.mu.Lock()
+	defer f.st.mu.Unlock()
+	if pace < f.every && f.state == behind {
+		f.subscriber.left(f)
+	}
+	f.every = pace
 }
 
 func every(rate float64) time.Duration {

@@ -2,8 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"unicode"
-	"unicode/utf8"
 
 	"readout/server/reading"
 )
@@ -26,22 +24,17 @@ func (d *decoder) describe() error {
 			return d.fail("the description of a topic is an object of values, found %s", d.found())
 		}
 		described[topic] = true
-		description := Description{Topic: topic, Columns: make(map[string]Column)}
-		if err := d.describeColumns(description.Columns); err != nil {
-			return err
-		}
-		d.request.Describe = append(d.request.Describe, description)
-		return nil
+		columns, err := d.describeColumns()
+		d.request.Describe = append(d.request.Describe, Description{Topic: topic, Columns: columns})
+		return err
 	})
 }
 
-func (d *decoder) describeColumns(columns map[string]Column) error {
-	return d.object(func(at int, key []byte) error {
+func (d *decoder) describeColumns() (columns []reading.Column, err error) {
+	described := map[string]bool{}
+	return columns, d.object(func(at int, key []byte) error {
 		name := string(key)
-		if err := reading.ValidateColumn(name); err != nil {
-			return err
-		}
-		if _, twice := columns[name]; twice {
+		if described[name] {
 			return d.duplicate(at, key)
 		}
 		if len(columns) == reading.MaxValues {
@@ -50,15 +43,16 @@ func (d *decoder) describeColumns(columns map[string]Column) error {
 		if d.next() != '{' {
 			return d.fail("the description of a value is an object of unit and kind, found %s", d.found())
 		}
+		described[name] = true
 		column, err := d.column(name)
-		columns[name] = column
+		columns = append(columns, column)
 		return err
 	})
 }
 
 // column reads {"unit":"percent","kind":"gauge"}, whose { is next.
-func (d *decoder) column(name string) (Column, error) {
-	var column Column
+func (d *decoder) column(name string) (reading.Column, error) {
+	column := reading.Column{Name: name}
 	var hasUnit, hasKind bool
 	err := d.object(func(at int, key []byte) error {
 		var into *string
@@ -83,29 +77,9 @@ func (d *decoder) column(name string) (Column, error) {
 		return err
 	})
 	if err != nil {
-		return Column{}, err
+		return reading.Column{}, err
 	}
-	return column, column.validate(name)
-}
-
-func (c Column) validate(name string) error {
-	switch c.Kind {
-	case "", "gauge", "counter", "state":
-	default:
-		return reading.Refuse("bad_describe", "the kind of the value %q is %s; use gauge, counter or state", name, reading.Quote(c.Kind))
-	}
-	if len(c.Unit) > MaxUnit {
-		return reading.Refuse("bad_describe", "the unit of the value %q has %d bytes; at most %d are allowed", name, len(c.Unit), MaxUnit)
-	}
-	if !utf8.ValidString(c.Unit) {
-		return reading.Refuse("bad_utf8", "the unit of the value %q is not valid UTF-8", name)
-	}
-	for _, r := range c.Unit {
-		if unicode.IsControl(r) {
-			return reading.Refuse("bad_describe", "the unit of the value %q holds a control character", name)
-		}
-	}
-	return nil
+	return column, column.Validate()
 }
 
 // inLine puts the number of the line before a refusal's message.

@@ -31,17 +31,8 @@ type Item struct {
 // Description says what the values of a topic mean.
 type Description struct {
 	Topic   reading.Topic
-	Columns map[string]Column // by the name of the value
+	Columns []reading.Column // in the order of the request
 }
-
-// Column describes one value. An empty field says nothing about it.
-type Column struct {
-	Unit string // at most 32 bytes, such as percent, bytes, ms
-	Kind string // gauge, counter or state
-}
-
-// MaxUnit is the bytes in the unit of a value.
-const MaxUnit = 32
 
 // Bounds are the times that a request is judged by.
 type Bounds struct {

@@ -3,11 +3,13 @@ package ingest_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"readout/server/ingest"
+	"readout/server/reading"
 )
 
 func TestJSON(t *testing.T) {
@@ -231,8 +233,8 @@ func TestDescribe(t *testing.T) {
 		t.Fatalf("%+v, %v", request, err)
 	}
 	d := request.Describe[0]
-	if d.Topic != `cpu{a="1",b="2"}` || len(d.Columns) != 3 || d.Columns["user"] != (ingest.Column{Unit: "percent", Kind: "gauge"}) ||
-		d.Columns["n"] != (ingest.Column{Kind: "counter"}) || d.Columns["e"] != (ingest.Column{}) {
+	want := []reading.Column{{Name: "user", Unit: "percent", Kind: reading.Gauge}, {Name: "n", Kind: reading.Counter}, {Name: "e"}}
+	if d.Topic != `cpu{a="1",b="2"}` || !slices.Equal(d.Columns, want) {
 		t.Errorf("got %+v", d)
 	}
 	for _, c := range []struct{ describe, code string }{

@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -52,13 +51,16 @@ type out struct {
 	net.Conn
 	started time.Time
 
-	mu     sync.Mutex // guards the fields below and holds frames apart
+	// turn guards the fields below and holds frames apart: who writes has its one
+	// place. A channel and not a mutex, because one may wait here for as long as a
+	// viewer does not read, and the clock of a test stands still behind a mutex.
+	turn   chan struct{}
 	buffer []byte
 	pings  int64 // answered since started
 	closed bool  // a close frame was sent: nothing may follow
 }
 
-// flooded says that the viewer pings without measure. The caller holds o.mu.
+// flooded says that the viewer pings without measure. The caller has the turn.
 func (o *out) flooded() bool {
 	minutes := 1 + int64(time.Since(o.started)/time.Minute)
 	return o.pings > pingsAMin*minutes
@@ -66,8 +68,8 @@ func (o *out) flooded() bool {
 
 // Write is what the library writes with: control frames, each at once.
 func (o *out) Write(frame []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
 	if o.closed {
 		return len(frame), nil // the answer to the viewer's close, after ours
 	}
@@ -109,7 +111,7 @@ func (u *upgrader) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(sendBuffer) // without it a stuck viewer costs megabytes of kernel memory
 	}
-	u.out = &out{Conn: conn, started: time.Now()}
+	u.out = &out{Conn: conn, started: time.Now(), turn: make(chan struct{}, 1)}
 	early, err := rw.Reader.Peek(rw.Reader.Buffered()) // what came with the handshake
 	if err != nil {
 		return nil, nil, err
@@ -216,16 +218,16 @@ func (c *Conn) Read(ctx context.Context) ([]byte, error) {
 }
 
 func (c *Conn) flooded() bool {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.out.turn <- struct{}{}
+	defer func() { <-c.out.turn }()
 	return c.out.flooded()
 }
 
 // WriteFrames sends messages in one Write.
 func (c *Conn) WriteFrames(messages [][]byte) error {
 	o := c.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
 	if o.closed {
 		return net.ErrClosed
 	}
@@ -275,8 +277,8 @@ func (c *Conn) sendClose(code int, reason string) error {
 		reason = reason[:most]
 	}
 	o := c.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
 	if o.closed {
 		return nil // the library has told it already
 	}

@@ -7,11 +7,11 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
 
-	"readout/server/hub"
 	"readout/server/problem"
 	"readout/server/reading"
 	"readout/views"
@@ -30,13 +30,13 @@ const (
 // Options are what pages are made from. The functions are required.
 type Options struct {
 	// Recent returns a topic's newest entries.
-	Recent func(ctx context.Context, topic reading.Topic, limit int) (hub.History, error)
+	Recent func(ctx context.Context, topic reading.Topic, limit int) (reading.History, error)
 	// Latest returns the newest n entries of each topic.
 	Latest func(ctx context.Context, topics []reading.Topic, n int) ([][]reading.Entry, error)
 	// Topics returns the known topics that match.
 	Topics func(match func(reading.Topic) bool) []reading.Topic
 	// Columns returns what is known of a topic's columns.
-	Columns func(topic reading.Topic) []views.Column
+	Columns func(topic reading.Topic) []reading.Column
 	// Can says whether the request may view a topic.
 	Can func(r *http.Request, topic reading.Topic) error
 	// Base is scheme and host by which browsers reach this server.
@@ -66,7 +66,7 @@ func (p *Pages) Home(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case !slices.Contains(p.o.Own, topic):
 			topics = append(topics, topic)
-		case len(p.o.Columns(topic)) > 0:
+		case !strings.HasPrefix(topic.Name(), "readout_"): // how the server does is not what the machine does
 			machine = append(machine, topic)
 		}
 	}
@@ -135,7 +135,7 @@ func (p *Pages) series(ctx context.Context, topics []reading.Topic) ([]views.Ser
 	}
 	list := make([]views.Series, 0, len(topics))
 	for i, topic := range topics {
-		h := hub.History{Entries: latest[i]}
+		h := reading.History{Entries: latest[i]}
 		if n := len(latest[i]); n > 0 {
 			h.End = latest[i][n-1].Cursor
 		}
@@ -145,7 +145,7 @@ func (p *Pages) series(ctx context.Context, topics []reading.Topic) ([]views.Ser
 }
 
 // one builds the series of one topic from the end of its stream.
-func (p *Pages) one(topic reading.Topic, h hub.History, most int) views.Series {
+func (p *Pages) one(topic reading.Topic, h reading.History, most int) views.Series {
 	s := views.Series{Topic: topic, Columns: p.o.Columns(topic)}
 	if h.End.Epoch != "" || len(h.Entries) > 0 {
 		s.Cursor = h.End.String()
@@ -164,7 +164,7 @@ func (p *Pages) one(topic reading.Topic, h hub.History, most int) views.Series {
 		for _, v := range r.Values {
 			if _, ok := at[v.Name]; !ok {
 				at[v.Name] = len(s.Columns)
-				s.Columns = append(s.Columns, views.Column{Name: v.Name})
+				s.Columns = append(s.Columns, reading.Column{Name: v.Name})
 			}
 		}
 	}
@@ -175,24 +175,9 @@ func (p *Pages) one(topic reading.Topic, h hub.History, most int) views.Series {
 		}
 		s.Rows = append(s.Rows, row)
 	}
-	s.Interval = interval(s.Rows)
+	s.Interval = reading.Interval(list)
 	s.Rate = rate(s.Rows, time.Now().UnixMilli())
 	return s
-}
-
-// interval is the median time between the last rows in milliseconds, 0 if there are too few.
-func interval(rows []views.Row) int64 {
-	const enough, look = 3, 32
-	rows = rows[max(0, len(rows)-look):]
-	if len(rows) < enough {
-		return 0
-	}
-	between := make([]int64, 0, look)
-	for i := 1; i < len(rows); i++ {
-		between = append(between, rows[i].Time-rows[i-1].Time)
-	}
-	slices.Sort(between)
-	return between[len(between)/2]
 }
 
 // rate is how many rows a second the last minute brought.

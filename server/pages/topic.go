@@ -35,7 +35,7 @@ func (p *Pages) Topic(w http.ResponseWriter, r *http.Request, topic reading.Topi
 	case "txt":
 		return writeText(w, s)
 	}
-	v := views.TopicView{Page: p.page(r), Series: s, Kept: p.o.Retention, Key: p.o.Key(topic), Theme: options.theme}
+	v := views.TopicView{Page: p.page(r), Series: s, Kept: p.o.Retention, Key: p.o.Key(topic), Theme: options.theme, Formats: []string{"json", "csv", "txt"}}
 	if options.embed {
 		p.o.Frameable(w)
 		return render(w, r, http.StatusOK, views.EmbedPage(v))

@@ -79,7 +79,7 @@ func TestDescriptionsReachTheStore(t *testing.T) {
 	store := &recorder{}
 	w := serve(t, store.options(), "/api/v1/readings", headers("Content-Type", "application/json"),
 		`{"describe":{"cpu":{"user":{"unit":"percent","kind":"gauge"},"n":{"kind":"counter"}}},"readings":[]}`)
-	want := []string{"cpu n  counter", "cpu user percent gauge"}
+	want := []string{"cpu user percent gauge", "cpu n  counter"} // in the order of the request
 	if w.Code != 200 || !slices.Equal(store.described, want) || len(store.readings) != 0 {
 		t.Errorf("%d %s, described %q, want %q", w.Code, w.Body, store.described, want)
 	}

@@ -41,7 +41,7 @@ type Options struct {
 	// in the same order. It returns only when the store has them.
 	Append func(ctx context.Context, readings []reading.Reading, once Once) ([]reading.StreamID, error)
 	// Describe keeps what the values of a topic mean.
-	Describe func(ctx context.Context, topic reading.Topic, columns map[string]ingest.Column) error
+	Describe func(ctx context.Context, topic reading.Topic, columns []reading.Column) error
 	// Can is asked for every topic: nil, or an unauthorized or forbidden *problem.Error.
 	Can func(r *http.Request, topic reading.Topic) error
 	// Sender returns the ID of the request's token; empty on an open server.

@@ -18,7 +18,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"readout/server/ingest"
 	"readout/server/problem"
 	"readout/server/push"
 	"readout/server/reading"
@@ -54,11 +53,11 @@ func (s *recorder) append(_ context.Context, readings []reading.Reading, once pu
 	return ids, nil
 }
 
-func (s *recorder) describe(_ context.Context, topic reading.Topic, columns map[string]ingest.Column) error {
+func (s *recorder) describe(_ context.Context, topic reading.Topic, columns []reading.Column) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(columns)) {
-		s.described = append(s.described, fmt.Sprintf("%s %s %s %s", topic, name, columns[name].Unit, columns[name].Kind))
+	for _, c := range columns {
+		s.described = append(s.described, fmt.Sprintf("%s %s %s %s", topic, c.Name, c.Unit, c.Kind))
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func mustAppend(t testing.TB, s *store.Store, readings ...reading.Reading) []rea
 	return ids
 }
 
-func mustRange(t testing.TB, s *store.Store, topic reading.Topic, q store.RangeQuery) store.History {
+func mustRange(t testing.TB, s *store.Store, topic reading.Topic, q store.RangeQuery) reading.History {
 	t.Helper()
 	h, err := s.Range(t.Context(), topic, q)
 	if err != nil {
@@ -109,7 +109,7 @@ func mustRange(t testing.TB, s *store.Store, topic reading.Topic, q store.RangeQ
 	return h
 }
 
-func mustResume(t testing.TB, s *store.Store, topic reading.Topic, after reading.Cursor, limit int) store.Resumed {
+func mustResume(t testing.TB, s *store.Store, topic reading.Topic, after reading.Cursor, limit int) reading.Resumed {
 	t.Helper()
 	r, err := s.Resume(t.Context(), topic, after, limit)
 	if err != nil {

@@ -22,34 +22,20 @@ const (
 	changesShard  = shards                // it lives in no shard of topics
 )
 
-// The kinds of a column: what its numbers mean.
-const (
-	Gauge   = "gauge"   // a level, which goes up and down
-	Counter = "counter" // a count that only grows, and begins again when its source does
-	State   = "state"   // one of several texts, or true and false
-)
-
-// Column describes the values of one name in a topic.
-type Column struct {
-	Name string `json:"name"`
-	Unit string `json:"unit,omitempty"`
-	Kind string `json:"kind"` // Gauge, Counter or State
-}
-
 // Info is what is known of a topic besides its readings. Its slices are shared: read them only.
 type Info struct {
 	Topic   reading.Topic
-	Columns []Column // in the order of their first appearance
-	Since   int64    // ms: when the topic was first known
-	Foreign bool     // found in the store; nobody has pushed to it through Readout yet
+	Columns []reading.Column // in the order of their first appearance
+	Since   int64            // ms: when the topic was first known
+	Foreign bool             // found in the store; nobody has pushed to it through Readout yet
 }
 
 // row is a topic's row of the catalog, as it is stored.
 type row struct {
-	Columns  []Column `json:"columns"`
-	Since    int64    `json:"since"`
-	Revision int64    `json:"revision"` // grows with every change of the row
-	Foreign  bool     `json:"foreign,omitempty"`
+	Columns  []reading.Column `json:"columns"`
+	Since    int64            `json:"since"`
+	Revision int64            `json:"revision"` // grows with every change of the row
+	Foreign  bool             `json:"foreign,omitempty"`
 }
 
 // topicState is a topic in the index of this replica.
@@ -67,16 +53,16 @@ type catalog struct {
 	topics  map[reading.Topic]*topicState
 	sorted  []reading.Topic // nil when topics came or went
 	changes reading.StreamID
-	pending map[reading.Topic][]Column // seen in entries, not in the catalog yet
-	signal  chan struct{}              // that something is pending
-	reload  chan struct{}              // that the store was away
+	pending map[reading.Topic][]reading.Column // seen in entries, not in the catalog yet
+	signal  chan struct{}                      // that something is pending
+	reload  chan struct{}                      // that the store was away
 
 	calls   sync.Mutex // keeps the calls of onTopic in order
 	onTopic func(Info) // guarded by calls
 }
 
 func (c *catalog) init() {
-	c.topics, c.pending = map[reading.Topic]*topicState{}, map[reading.Topic][]Column{}
+	c.topics, c.pending = map[reading.Topic]*topicState{}, map[reading.Topic][]reading.Column{}
 	c.signal, c.reload = make(chan struct{}, 1), make(chan struct{}, 1)
 }
 
@@ -144,21 +130,13 @@ func (s *Store) OnTopic(f func(Info)) {
 
 // Describe sets units and kinds of a topic's columns, which need not exist yet.
 // An empty unit or kind leaves what is known.
-func (s *Store) Describe(ctx context.Context, topic reading.Topic, columns map[string]Column) error {
-	want := addition{topic: topic, described: true}
-	for _, name := range slices.Sorted(maps.Keys(columns)) {
-		column := columns[name]
-		column.Name = name
-		switch column.Kind {
-		case "", Gauge, Counter, State:
-		default:
-			return problem.New("bad_describe", "the kind %s is none of gauge, counter and state", reading.Quote(column.Kind))
-		}
-		if err := reading.ValidateColumn(name); err != nil {
+func (s *Store) Describe(ctx context.Context, topic reading.Topic, columns []reading.Column) error {
+	for _, column := range columns {
+		if err := column.Validate(); err != nil {
 			return err
 		}
-		want.columns = append(want.columns, column)
 	}
+	want := addition{topic: topic, columns: columns, described: true}
 	ctx, cancel := context.WithTimeout(ctx, writeBudget)
 	defer cancel()
 	return s.register(ctx, []addition{want})
@@ -188,7 +166,7 @@ func (s *Store) announce(ctx context.Context, batches []*batch) error {
 // keeper, so that no read waits for the catalog.
 func (s *Store) notice(topic reading.Topic, entries []reading.Entry) {
 	c := &s.catalog
-	var columns []Column
+	var columns []reading.Column
 	isNew := false
 	c.mu.RLock()
 	for _, e := range entries {
@@ -210,8 +188,8 @@ func (s *Store) notice(topic reading.Topic, entries []reading.Entry) {
 
 // missing returns the columns of readings that the index does not know, and
 // whether it does not know the topic. c.mu is held.
-func (c *catalog) missing(topic reading.Topic, readings []reading.Reading) (columns []Column, isNew bool) {
-	var known []Column
+func (c *catalog) missing(topic reading.Topic, readings []reading.Reading) (columns []reading.Column, isNew bool) {
+	var known []reading.Column
 	st := c.topics[topic]
 	if st != nil {
 		known = st.info.Columns
@@ -224,29 +202,29 @@ func (c *catalog) missing(topic reading.Topic, readings []reading.Reading) (colu
 			if len(known)+len(columns) >= maxColumns {
 				return columns, st == nil
 			}
-			kind := Gauge
+			kind := reading.Gauge
 			if v.Value.Kind() != reading.Number {
-				kind = State
+				kind = reading.State
 			}
-			columns = append(columns, Column{Name: v.Name, Kind: kind})
+			columns = append(columns, reading.Column{Name: v.Name, Kind: kind})
 		}
 	}
 	return columns, st == nil
 }
 
-func hasColumn(columns []Column, name string) bool {
-	return slices.ContainsFunc(columns, func(c Column) bool { return c.Name == name })
+func hasColumn(columns []reading.Column, name string) bool {
+	return slices.ContainsFunc(columns, func(c reading.Column) bool { return c.Name == name })
 }
 
 // union adds columns to others. With described, what more says of a column
 // replaces what is known; without, it stays.
-func union(columns, more []Column, described bool) []Column {
+func union(columns, more []reading.Column, described bool) []reading.Column {
 	merged := slices.Clone(columns)
 	for _, m := range more {
-		at := slices.IndexFunc(merged, func(c Column) bool { return c.Name == m.Name })
+		at := slices.IndexFunc(merged, func(c reading.Column) bool { return c.Name == m.Name })
 		switch {
 		case at < 0 && len(merged) < maxColumns:
-			m.Kind = cmp.Or(m.Kind, Gauge)
+			m.Kind = cmp.Or(m.Kind, reading.Gauge)
 			merged = append(merged, m)
 		case at >= 0 && described:
 			merged[at].Unit, merged[at].Kind = cmp.Or(m.Unit, merged[at].Unit), cmp.Or(m.Kind, merged[at].Kind)
@@ -258,7 +236,7 @@ func union(columns, more []Column, described bool) []Column {
 // addition is what is to be added to a topic's row.
 type addition struct {
 	topic     reading.Topic
-	columns   []Column
+	columns   []reading.Column
 	described bool // what columns say replaces what is known
 	pushed    bool // somebody pushes to it: it is not foreign any more
 	foreign   bool // if it is new, it was found in the store
@@ -267,7 +245,7 @@ type addition struct {
 // apply returns the row with the addition, and whether that changed it.
 func (a addition) apply(st *topicState, now int64) (row, bool) {
 	next := row{Since: now, Foreign: a.foreign}
-	var before []Column
+	var before []reading.Column
 	if st != nil {
 		before = st.info.Columns
 		next.Since, next.Foreign, next.Revision = st.info.Since, st.info.Foreign && !a.pushed, st.revision

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,7 +63,7 @@ func conformCatalog(t *testing.T, b *backend, s *store.Store) {
 		eventually(t, "every replica knows the topics", func() bool {
 			infos := replica.Topics(match)
 			return len(infos) == 2 && infos[0].Topic == two && infos[1].Topic == one &&
-				slices.Equal(infos[1].Columns, []store.Column{{Name: "value", Kind: store.Gauge}, {Name: "state", Kind: store.State}})
+				slices.Equal(infos[1].Columns, []reading.Column{{Name: "value", Kind: reading.Gauge}, {Name: "state", Kind: reading.State}})
 		})
 	}
 	mu.Lock()
@@ -81,15 +80,15 @@ func conformCatalog(t *testing.T, b *backend, s *store.Store) {
 func conformDescribe(t *testing.T, b *backend, s *store.Store) {
 	tp := topic(t)
 	other := b.open(t)
-	if err := s.Describe(t.Context(), tp, map[string]store.Column{"user": {Unit: "percent"}, "requests": {Kind: store.Counter}}); err != nil {
+	if err := s.Describe(t.Context(), tp, []reading.Column{{Name: "user", Unit: "percent"}, {Name: "requests", Kind: reading.Counter}}); err != nil {
 		t.Fatal(err)
 	}
 	// Both replicas write without knowing of each other's change yet.
-	if err := other.Describe(t.Context(), tp, map[string]store.Column{"user": {Kind: store.Counter}}); err != nil {
+	if err := other.Describe(t.Context(), tp, []reading.Column{{Name: "user", Kind: reading.Counter}}); err != nil {
 		t.Fatal(err)
 	}
 	mustAppend(t, s, number(tp, 1000, 1))
-	want := []store.Column{{Name: "requests", Kind: store.Counter}, {Name: "user", Unit: "percent", Kind: store.Counter}, {Name: "value", Kind: store.Gauge}}
+	want := []reading.Column{{Name: "user", Unit: "percent", Kind: reading.Counter}, {Name: "requests", Kind: reading.Counter}, {Name: "value", Kind: reading.Gauge}}
 	for _, replica := range []*store.Store{s, other} {
 		eventually(t, "both replicas know both changes", func() bool {
 			info, _ := replica.Info(tp)
@@ -97,15 +96,15 @@ func conformDescribe(t *testing.T, b *backend, s *store.Store) {
 		})
 	}
 	changes := s.Stats().CatalogChanges
-	if err := s.Describe(t.Context(), tp, map[string]store.Column{"user": {Unit: "percent"}}); err != nil {
+	if err := s.Describe(t.Context(), tp, []reading.Column{{Name: "user", Unit: "percent"}}); err != nil {
 		t.Fatal(err)
 	}
 	mustAppend(t, s, number(tp, 1001, 1))
 	if n := s.Stats().CatalogChanges - changes; n != 0 {
 		t.Errorf("%d writes to the catalog although nothing changed", n)
 	}
-	var p *problem.Error
-	if err := s.Describe(t.Context(), tp, map[string]store.Column{"user": {Kind: "speed"}}); !errors.As(err, &p) || p.Code != "bad_describe" {
+	err := s.Describe(t.Context(), tp, []reading.Column{{Name: "user", Kind: "speed"}})
+	if p, _ := problem.Of(err); err == nil || p.Code != "bad_describe" {
 		t.Errorf("an unknown kind: %v", err)
 	}
 }
@@ -119,7 +118,7 @@ func conformAdopt(t *testing.T, b *backend, s *store.Store) {
 	late := b.open(t)
 	eventually(t, "a stream that was there before Open is adopted", func() bool {
 		info, _ := late.Info(before)
-		return slices.Equal(info.Columns, []store.Column{{Name: "a", Kind: store.Gauge}, {Name: "b", Kind: store.State}}) && info.Foreign
+		return slices.Equal(info.Columns, []reading.Column{{Name: "a", Kind: reading.Gauge}, {Name: "b", Kind: reading.State}}) && info.Foreign
 	})
 	b.xadd(t, read, "value", 1)
 	mustRange(t, s, read, store.RangeQuery{})

@@ -154,7 +154,7 @@ func TestLostCatalogComesBack(t *testing.T) {
 		b := onEmbedded(t)
 		s := b.open(t)
 		alive, gone := topic(t, "alive"), topic(t, "gone")
-		if err := s.Describe(t.Context(), alive, map[string]store.Column{"value": {Unit: "bytes"}}); err != nil {
+		if err := s.Describe(t.Context(), alive, []reading.Column{{Name: "value", Unit: "bytes"}}); err != nil {
 			t.Fatal(err)
 		}
 		mustAppend(t, s, number(alive, 1000, 1), number(gone, 1000, 1))
@@ -167,7 +167,7 @@ func TestLostCatalogComesBack(t *testing.T) {
 			t.Error("a topic whose stream and row are gone is still known")
 		}
 		info, _ := b.open(t).Info(alive)
-		if !slices.Equal(info.Columns, []store.Column{{Name: "value", Unit: "bytes", Kind: store.Gauge}}) {
+		if !slices.Equal(info.Columns, []reading.Column{{Name: "value", Unit: "bytes", Kind: reading.Gauge}}) {
 			t.Errorf("another replica finds %v", info)
 		}
 	})
@@ -177,7 +177,7 @@ func TestDescribedTopicsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := onEmbedded(t).open(t)
 		tp := topic(t)
-		if err := s.Describe(t.Context(), tp, map[string]store.Column{"value": {Unit: "bytes"}}); err != nil {
+		if err := s.Describe(t.Context(), tp, []reading.Column{{Name: "value", Unit: "bytes"}}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(119 * time.Minute)

@@ -26,16 +26,10 @@ type RangeQuery struct {
 	Limit    int   // the newest so many entries; 0 is all
 }
 
-// History is what a topic's stream held at one moment.
-type History struct {
-	Entries []reading.Entry // in stream order; only readings that were asked for
-	End     reading.Cursor  // the end of the stream at that moment: Tail after it misses nothing
-}
-
 // Range returns the entries that hold readings of a window of time, in stream
 // order; readings that came late stand where they came. A topic that nobody
 // wrote has no entries and ends at 0-0.
-func (s *Store) Range(ctx context.Context, topic reading.Topic, q RangeQuery) (History, error) {
+func (s *Store) Range(ctx context.Context, topic reading.Topic, q RangeQuery) (reading.History, error) {
 	ctx, cancel := context.WithTimeout(ctx, readBudget)
 	defer cancel()
 	start := "-"
@@ -48,13 +42,13 @@ func (s *Store) Range(ctx context.Context, topic reading.Topic, q RangeQuery) (H
 	}
 	l, err := s.look(ctx, topic, []any{"xrevrange", Key(topic), "+", start, "count", page})
 	if err != nil {
-		return History{}, failure(err, false)
+		return reading.History{}, failure(err, false)
 	}
 	entries, err := parseEntries(l.replies[0])
 	if err != nil {
-		return History{}, failure(err, false)
+		return reading.History{}, failure(err, false)
 	}
-	h := History{End: l.end()}
+	h := reading.History{End: l.end()}
 	newest := int64(reading.Unknown) // the ordinal of the newest entry not taken yet
 	if len(entries) > 0 && entries[0].id == l.last {
 		newest = l.added
@@ -87,10 +81,10 @@ func (s *Store) Range(ctx context.Context, topic reading.Topic, q RangeQuery) (H
 		before := "(" + entries[len(entries)-1].id.String()
 		reply, err := s.db.Do(ctx, "xrevrange", Key(topic), before, start, "count", page).Result()
 		if err != nil {
-			return History{}, failure(err, false)
+			return reading.History{}, failure(err, false)
 		}
 		if entries, err = parseEntries(reply); err != nil {
-			return History{}, failure(err, false)
+			return reading.History{}, failure(err, false)
 		}
 	}
 	slices.Reverse(h.Entries)

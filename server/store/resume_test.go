@@ -22,30 +22,30 @@ func TestSettle(t *testing.T) {
 		look    look
 		anchor  bool
 		first   uint64 // 0 for an empty stream
-		verdict Verdict
+		verdict reading.Verdict
 		lost    int64
 	}{
-		{"nothing new", at(9, 9, "e"), stream("e", 9, 9, 9), true, 1, Continuous, 0},
-		{"nothing new and all trimmed", at(9, 9, "e"), stream("e", 9, 0, 9), false, 0, Continuous, 0},
-		{"the anchor is there", at(5, 5, "e"), stream("e", 9, 9, 9), true, 1, Continuous, 0},
-		{"the anchor is there, its count unknown", at(5, unknown, "e"), stream("e", 9, 9, 9), true, 1, Continuous, 0},
-		{"a bare ID whose entry is there", at(5, unknown, ""), stream("e", 9, 9, 9), true, 1, Continuous, 0},
-		{"the beginning of an untrimmed stream", at(0, unknown, ""), stream("e", 9, 9, 9), false, 1, Continuous, 0},
-		{"the beginning of a missing stream", at(0, unknown, ""), look{}, false, 0, Continuous, 0},
-		{"trimmed just up to the anchor", at(5, 5, "e"), stream("e", 9, 4, 9), false, 6, Continuous, 0},
-		{"trimmed past the anchor", at(3, 3, "e"), stream("e", 9, 4, 9), false, 6, Gap, 2},
-		{"trimmed, the count unknown", at(3, unknown, "e"), stream("e", 9, 4, 9), false, 6, Gap, -1},
-		{"trimmed on a server that does not count", at(3, 3, "e"), stream("e", 9, 4, unknown), false, 6, Gap, -1},
-		{"the beginning of a trimmed stream", at(0, unknown, ""), stream("e", 9, 4, 9), false, 6, Gap, 5},
-		{"everything trimmed", at(3, 3, "e"), stream("e", 9, 0, 9), false, 0, Gap, 6},
-		{"another life", at(5, 5, "e"), stream("f", 9, 9, 9), true, 1, Reset, 0},
-		{"a life without a name", at(5, 5, "e"), stream("", 9, 9, 9), true, 1, Reset, 0},
-		{"the stream is gone", at(5, 5, "e"), look{}, false, 0, Reset, 0},
-		{"a bare ID of a stream that is gone", at(5, unknown, ""), look{}, false, 0, Reset, 0},
-		{"rolled back", at(9, 9, "e"), stream("e", 5, 5, 5), false, 1, Reset, 0},
-		{"rolled back and grown past", at(9, 9, "e"), stream("e", 20, 8, 8), false, 1, Reset, 0},
-		{"rolled back, grown past and trimmed", at(9, 9, "e"), stream("e", 20, 1, 8), false, 20, Reset, 0},
-		{"an entry that never was", at(5, unknown, ""), stream("e", 9, 9, 9), false, 1, Reset, 0},
+		{"nothing new", at(9, 9, "e"), stream("e", 9, 9, 9), true, 1, reading.Continuous, 0},
+		{"nothing new and all trimmed", at(9, 9, "e"), stream("e", 9, 0, 9), false, 0, reading.Continuous, 0},
+		{"the anchor is there", at(5, 5, "e"), stream("e", 9, 9, 9), true, 1, reading.Continuous, 0},
+		{"the anchor is there, its count unknown", at(5, unknown, "e"), stream("e", 9, 9, 9), true, 1, reading.Continuous, 0},
+		{"a bare ID whose entry is there", at(5, unknown, ""), stream("e", 9, 9, 9), true, 1, reading.Continuous, 0},
+		{"the beginning of an untrimmed stream", at(0, unknown, ""), stream("e", 9, 9, 9), false, 1, reading.Continuous, 0},
+		{"the beginning of a missing stream", at(0, unknown, ""), look{}, false, 0, reading.Continuous, 0},
+		{"trimmed just up to the anchor", at(5, 5, "e"), stream("e", 9, 4, 9), false, 6, reading.Continuous, 0},
+		{"trimmed past the anchor", at(3, 3, "e"), stream("e", 9, 4, 9), false, 6, reading.Gap, 2},
+		{"trimmed, the count unknown", at(3, unknown, "e"), stream("e", 9, 4, 9), false, 6, reading.Gap, -1},
+		{"trimmed on a server that does not count", at(3, 3, "e"), stream("e", 9, 4, unknown), false, 6, reading.Gap, -1},
+		{"the beginning of a trimmed stream", at(0, unknown, ""), stream("e", 9, 4, 9), false, 6, reading.Gap, 5},
+		{"everything trimmed", at(3, 3, "e"), stream("e", 9, 0, 9), false, 0, reading.Gap, 6},
+		{"another life", at(5, 5, "e"), stream("f", 9, 9, 9), true, 1, reading.Reset, 0},
+		{"a life without a name", at(5, 5, "e"), stream("", 9, 9, 9), true, 1, reading.Reset, 0},
+		{"the stream is gone", at(5, 5, "e"), look{}, false, 0, reading.Reset, 0},
+		{"a bare ID of a stream that is gone", at(5, unknown, ""), look{}, false, 0, reading.Reset, 0},
+		{"rolled back", at(9, 9, "e"), stream("e", 5, 5, 5), false, 1, reading.Reset, 0},
+		{"rolled back and grown past", at(9, 9, "e"), stream("e", 20, 8, 8), false, 1, reading.Reset, 0},
+		{"rolled back, grown past and trimmed", at(9, 9, "e"), stream("e", 20, 1, 8), false, 20, reading.Reset, 0},
+		{"an entry that never was", at(5, unknown, ""), stream("e", 9, 9, 9), false, 1, reading.Reset, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var first []raw
@@ -57,11 +57,11 @@ func TestSettle(t *testing.T) {
 				t.Errorf("%v with %d lost, want %v with %d", r.Verdict, r.Lost, c.verdict, c.lost)
 			}
 			switch r.Verdict {
-			case Reset:
+			case reading.Reset:
 				if r.End != c.look.end() {
 					t.Errorf("a reset ends at %v, want the end of the new history %v", r.End, c.look.end())
 				}
-			case Gap:
+			case reading.Gap:
 				if c.first > 0 && r.To.ID != id(c.first) {
 					t.Errorf("a gap ends before %v, want %d", r.To, c.first)
 				}

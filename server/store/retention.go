@@ -94,7 +94,7 @@ func (s *Store) adoptPending(ctx context.Context) error {
 	c := &s.catalog
 	c.mu.Lock()
 	pending := c.pending
-	c.pending = map[reading.Topic][]Column{}
+	c.pending = map[reading.Topic][]reading.Column{}
 	c.mu.Unlock()
 	var news []addition
 	for topic, columns := range pending {

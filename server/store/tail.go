@@ -69,7 +69,7 @@ func (s *Store) deliver(ctx context.Context, topic reading.Topic, d delivery, en
 		if err != nil && ctx.Err() != nil {
 			return false
 		}
-		if err == nil && r.Verdict != Reset && r.End.Epoch != "" {
+		if err == nil && r.Verdict != reading.Reset && r.End.Epoch != "" {
 			end.Epoch, end.Ordinal = r.End.Epoch, reading.Unknown
 			if r.End.ID == fresh[len(fresh)-1].id && r.End.Ordinal != reading.Unknown {
 				end.Ordinal = r.End.Ordinal - int64(len(fresh))

@@ -17,7 +17,6 @@ import (
 	"readout/server"
 	"readout/server/access"
 	"readout/server/embedded"
-	"readout/server/ingest"
 	"readout/server/reading"
 	"readout/server/store"
 )
@@ -190,7 +189,7 @@ func startReplica(ctx context.Context, o server.Options, list []collectors.Colle
 		return nil, err
 	}
 	for topic, columns := range described {
-		if err := r.Describe(ctx, topic, toIngest(columns)); err != nil {
+		if err := r.Describe(ctx, topic, columns); err != nil {
 			log.Warn("units are not stored", "topic", topic, "err", err)
 		}
 	}
@@ -204,14 +203,6 @@ type sink struct{ replica *replica }
 
 func (s sink) Append(ctx context.Context, readings []reading.Reading) error {
 	return s.replica.Append(ctx, readings)
-}
-
-func toIngest(columns map[string]collectors.Column) map[string]ingest.Column {
-	out := make(map[string]ingest.Column, len(columns))
-	for name, c := range columns {
-		out[name] = ingest.Column{Unit: c.Unit, Kind: c.Kind}
-	}
-	return out
 }
 
 func listen(set settings) (net.Listener, error) {
