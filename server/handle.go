@@ -87,8 +87,8 @@ func wantsPage(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-func (s *Server) notFound(http.ResponseWriter, *http.Request) error {
-	return problem.New("not_found", "nothing is at this address")
+func (s *Server) notFound(_ http.ResponseWriter, r *http.Request) error {
+	return problem.New("not_found", "there is no page at %s", reading.Quote(r.URL.Path))
 }
 
 // methodNotAllowed names the methods that the address takes.

@@ -1,7 +1,9 @@
 package views
 
 import (
+	"math"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"readout/server/reading"
@@ -47,7 +49,7 @@ func sendSnippet(base string, s Series) snippet {
 	arg := "42"
 	if last, ok := s.last(); ok {
 		if len(s.Columns) == 1 && s.Columns[0].Name == reading.DefaultValue {
-			arg = shellWord(last.Values[0].String())
+			arg = shellWord(typed(last.Values[0]))
 		} else {
 			var pairs []string
 			for i, c := range s.Columns {
@@ -69,9 +71,17 @@ func sendSnippet(base string, s Series) snippet {
 	return snippet{before, arg, " " + address}
 }
 
+// typed prints a value as a person would type one: two decimals are enough.
+func typed(v reading.Value) string {
+	if f, ok := v.Number(); ok && v.Kind() == reading.Number && f != math.Trunc(f) && math.Abs(f) >= 0.1 {
+		return strconv.FormatFloat(math.Round(f*100)/100, 'f', -1, 64)
+	}
+	return v.String()
+}
+
 // pairText quotes a state that holds what would end a name=value pair.
 func pairText(v reading.Value) string {
-	text := v.String()
+	text := typed(v)
 	if strings.ContainsAny(text, " \t\"=,") {
 		return `"` + strings.ReplaceAll(strings.ReplaceAll(text, `\`, `\\`), `"`, `\"`) + `"`
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -111,8 +113,17 @@ func (p *Pages) Topics(w http.ResponseWriter, r *http.Request) error {
 
 // Error serves the page of an error. means and do are those of its row in the table.
 func (p *Pages) Error(w http.ResponseWriter, r *http.Request, status int, means, message, do, requestID string) {
-	v := views.ErrorView{Page: p.page(r), Status: status, Title: means, Message: message, Do: do, RequestID: requestID}
+	v := views.ErrorView{Page: p.page(r), Status: status, Title: means, Message: sentence(message), Do: do, RequestID: requestID}
 	_ = render(w, r, status, views.ErrorPage(v)) // the viewer is gone
+}
+
+// sentence makes a message, which is written to follow a code, stand by itself.
+func sentence(message string) string {
+	if message == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(message)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(message[size:], ".") + "."
 }
 
 func (p *Pages) page(r *http.Request) views.Page {

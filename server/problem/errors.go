@@ -22,7 +22,7 @@ type Row struct {
 
 // Table is every code that Readout answers, over HTTP and in error frames.
 var Table = []Row{
-	{"bad_request", 400, 0, "The request is not what this address takes.", "Read the message; it names the part that is wrong."},
+	{"bad_request", 400, 0, "The request is not what this address takes.", "Mend the part that the message names."},
 	{"empty_body", 400, 0, "The body is empty.", "Send a reading: curl -d 42 .../t/TOPIC."},
 	{"bad_json", 400, 0, "The body is not one well-formed JSON document (or, for NDJSON, one in each line).", "Mend the byte that the message names."},
 	{"duplicate_key", 400, 0, "A JSON object holds the same key twice.", "Send each key once."},

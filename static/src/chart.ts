@@ -174,6 +174,7 @@ export class Chart {
     const weight = () => (this.state === "live" || this.state === "quiet" ? 1 : 0.6);
     const single = this.columns.length === 1;
     const lines: uPlot.Series[] = this.columns.map((_, order) => ({
+      pxAlign: 0, // else slow slopes climb in steps of a pixel
       stroke: () => faded(p.line(order), weight()),
       fill: single ? () => faded(p.line(order), p.fill * weight()) : undefined,
       fillTo: () => this.axis.lo,
