@@ -211,12 +211,21 @@ func TestPushNDJSON(t *testing.T) {
 	}
 }
 
-// 2,500 lines go in three requests; each is answered on a line of its own.
+// 2,500 lines go in requests of at most 1,000; each is answered on a line of its
+// own. A busy machine may make them more than three, since no line waits long.
 func TestPushNDJSONInBatches(t *testing.T) {
 	s := serveTakes(t)
 	code, out, complaint := pushes(t, strings.Repeat(`{"topic":"a","value":1}`+"\n", 2500), "--ndjson")
-	if code != 0 || out != "{\"stored\":1000}\n{\"stored\":1000}\n{\"stored\":500}\n" || complaint != "" {
-		t.Errorf("code %d, stdout %q, stderr %q", code, out, complaint)
+	stored := 0
+	for answer := range strings.Lines(out) {
+		var n int
+		if _, err := fmt.Sscanf(answer, `{"stored":%d}`, &n); err != nil || n < 1 || n > 1000 {
+			t.Errorf("answer %q: %v", answer, err)
+		}
+		stored += n
+	}
+	if code != 0 || stored != 2500 || complaint != "" {
+		t.Errorf("code %d, %d stored, stdout %q, stderr %q", code, stored, out, complaint)
 	}
 	if len(s.lines) != 2500 {
 		t.Errorf("%d readings arrived", len(s.lines))
