@@ -22,9 +22,9 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) error {
 // readyz says whether this replica should get traffic, and which dependency
 // fails. The store is asked to write and read, at most once a second.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
-	err := s.probe.ask(r.Context())
-	if s.draining.Load() {
-		err = problem.New("draining", "this replica is stopping")
+	var err error = problem.New("draining", "this replica is stopping")
+	if !s.draining.Load() {
+		err = s.probe.ask(r.Context())
 	}
 	status, code, word := http.StatusOK, "ok", "ready"
 	if err != nil {

@@ -31,7 +31,7 @@ func newMetrics(version string) *metrics {
 			Name: "readout_refused_total", Help: "Requests that were refused, by code (docs/errors.md).",
 		}, []string{"code"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "readout_panics_total", Help: "Mistakes of this server that were caught.",
+			Name: "readout_handler_panics_total", Help: "Mistakes of this server that ended one request.",
 		}),
 		delivery: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "readout_delivery_seconds", Help: "From a reading's entry in the stream to its frame in the queues of its subscribers, by the clocks of the store and of this machine.",
@@ -119,6 +119,7 @@ func (p *parts) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(errors, counter, float64(n), kind)
 	}
 	out <- prometheus.MustNewConstMetric(prometheus.NewDesc("readout_connections", "Open sockets and event streams.", nil, nil), gauge, float64(open.Open))
+	out <- prometheus.MustNewConstMetric(prometheus.NewDesc("readout_live_panics_total", "Mistakes of this server that ended one socket or one streamer.", nil, nil), counter, float64(open.Panics+fanned.Panics))
 	closed := prometheus.NewDesc("readout_sockets_closed_total", "Sockets that ended, by close code (docs/live.md); 1006 went without a word.", []string{"code"}, nil)
 	for code, n := range open.Closed {
 		out <- prometheus.MustNewConstMetric(closed, counter, float64(n), strconv.Itoa(code))

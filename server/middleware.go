@@ -46,8 +46,8 @@ func isRequestID(id string) bool {
 	return true
 }
 
-// recordRequests logs each request without its query, where secrets may stand,
-// and counts it by route. A socket or an event stream counts when it ends.
+// recordRequests logs each request without its query, where secrets may stand. A
+// socket or an event stream is logged when it ends.
 func (s *Server) recordRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()

@@ -62,8 +62,10 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	o.Store.Replica, o.Store.Logger = o.Replica, o.Logger
 	s := &Server{o: o, log: o.Logger, metrics: newMetrics(o.Version)}
-	if u, err := url.Parse(o.PublicURL); err == nil {
-		s.publicHost = u.Host
+	if u, err := url.Parse(o.PublicURL); err == nil && u.Host != "" {
+		// Browsers leave the usual port out of Origin.
+		s.publicHost = strings.TrimSuffix(u.Host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
+		s.o.PublicURL = u.Scheme + "://" + s.publicHost
 	}
 
 	var err error
@@ -103,6 +105,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.http = &http.Server{
 		Handler:           s.router,
 		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second, // event streams set their own for each event; sockets have none of these
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
@@ -122,12 +126,18 @@ func (s *Server) Serve(l net.Listener) error {
 // bring their own http.Server.
 func (s *Server) Handler() http.Handler { return s.router }
 
+// Drain makes the replica not ready and sends its viewers to others.
+func (s *Server) Drain() {
+	if !s.draining.Swap(true) {
+		s.hub.Drain(drainSpread(s.hub.Stats().Subscribers))
+	}
+}
+
 // Stop ends the replica: not ready at once, pushes under way are answered,
 // viewers are told to come back to another replica, then everything is closed.
 // After ctx ends it does not wait any more.
 func (s *Server) Stop(ctx context.Context) error {
-	s.draining.Store(true)
-	s.hub.Drain(drainSpread(s.hub.Stats().Subscribers))
+	s.Drain()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close()

@@ -77,10 +77,7 @@ func readings(r rows) []byte {
 }
 
 // Why a gap frame says readings are missing.
-const (
-	trimmed = "trimmed" // the stream no longer holds them
-	outage  = "outage"  // the store was away and came back without them
-)
+const trimmed = "trimmed" // the stream no longer holds them
 
 // gap says what a subscriber does not get. lost counts entries; -1 is unknown.
 func gap(topic reading.Topic, from, to reading.Cursor, lost int64, why string) []byte {
@@ -149,9 +146,14 @@ func grown(id int64, topics []reading.Topic) []byte {
 	return topicList(`{"type":"topics","id":`, id, topics)
 }
 
-// overLimit names the topics that a subscription leaves out.
-func overLimit(id int64, topics []reading.Topic) []byte {
-	return topicList(`{"type":"limit","id":`, id, topics)
+// overLimit names the topics that a subscription leaves out, and says how many
+// they are when it does not name all.
+func overLimit(id int64, topics []reading.Topic, of int) []byte {
+	b := topicList(`{"type":"limit","id":`, id, topics)
+	if of == len(topics) {
+		return b
+	}
+	return append(appendInt(b[:len(b)-1], `,"of":`, int64(of)), '}')
 }
 
 func topicList(head string, id int64, topics []reading.Topic) []byte {

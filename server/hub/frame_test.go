@@ -54,7 +54,7 @@ func TestFramesAreTheGoldenOnes(t *testing.T) {
 			readings: []reading.Reading{one(1763785200000, 42)}, id: at(1763785200003, 1), prev: at(0, 0), of: 1,
 		}),
 		"gap":         gap(cpu, three, at(1763785217003, 20), 17, trimmed),
-		"gap-unknown": gap(cpu, bare, at(1763785217003, 20), -1, outage),
+		"gap-unknown": gap(cpu, bare, at(1763785217003, 20), -1, "outage"),
 		"reset":       reset(cpu),
 		"error":       ErrorFrame(1, "", forbidden),
 		"error-topic": ErrorFrame(1, "orders", forbidden),
@@ -62,7 +62,8 @@ func TestFramesAreTheGoldenOnes(t *testing.T) {
 		"lag":         lag(81920),
 		"drain":       drain(1500 * time.Millisecond),
 		"topics":      grown(1, []reading.Topic{`orders{shop="berlin"}`}),
-		"limit":       overLimit(1, []reading.Topic{"zebra"}),
+		"limit-of":    overLimit(1, []reading.Topic{"zebra"}, 4000),
+		"limit":       overLimit(1, []reading.Topic{"zebra"}, 1),
 	}
 	dir := filepath.Join("..", "..", "static", "testdata", "frames")
 	files, err := os.ReadDir(dir)

@@ -5,7 +5,7 @@
 //
 //	Tail -> streamer (ring, encodes once) -> flow (chain, rate) -> Subscriber (bounded queue) -> Next
 //
-// Locks are taken in this order: Hub.mu, streamer.mu, Subscriber.mu.
+// Locks are taken in this order: Subscriber.requests, Hub.mu, streamer.mu, Subscriber.mu.
 package hub
 
 import (
@@ -48,10 +48,11 @@ type Stats struct {
 	Streamers, Subscribers          int64
 	Frames, Bytes, Readings         int64 // handed to subscribers
 	Conflated, Gaps, Resets, Slowed int64
+	Panics                          int64 // mistakes of ours that ended one streamer or one subscriber
 }
 
 type counters struct {
-	frames, bytes, readings, conflated, gaps, resets, slowed atomic.Int64
+	frames, bytes, readings, conflated, gaps, resets, slowed, panics atomic.Int64
 }
 
 // Hub owns the streamers and the subscribers.
@@ -99,7 +100,7 @@ func (h *Hub) Stats() Stats {
 	return Stats{
 		Streamers: int64(streamers), Subscribers: int64(subscribers),
 		Frames: c.frames.Load(), Bytes: c.bytes.Load(), Readings: c.readings.Load(),
-		Conflated: c.conflated.Load(), Gaps: c.gaps.Load(), Resets: c.resets.Load(), Slowed: c.slowed.Load(),
+		Conflated: c.conflated.Load(), Gaps: c.gaps.Load(), Resets: c.resets.Load(), Slowed: c.slowed.Load(), Panics: c.panics.Load(),
 	}
 }
 
@@ -139,7 +140,7 @@ func (h *Hub) TopicAdded(topic reading.Topic) {
 	}
 	h.mu.Unlock()
 	for _, s := range selecting {
-		s.grow(topic)
+		s.appeared(topic)
 	}
 }
 

@@ -26,7 +26,7 @@ func (r *ring) load(h reading.History, complete bool) {
 	if len(h.Entries) > 0 {
 		r.start = before(h.Entries[0].Cursor)
 		if !complete {
-			r.since = h.Entries[0].Readings[0].Time
+			r.since = int64(h.Entries[0].Cursor.ID.Ms) // what came earlier is older than that, by the store's clock
 		}
 	}
 	for _, e := range h.Entries {

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -14,9 +15,10 @@ import (
 )
 
 const (
-	ringReadings = 600 // readings kept in a streamer's ring: ten minutes at one a second
-	wholeAtRate  = 16  // readings in one message to a subscriber that asked for a rate
-	wholeCatchUp = 256 // readings that a subscriber who fell behind still gets one by one
+	ringReadings = 600  // readings kept in a streamer's ring: ten minutes at one a second
+	maxColumns   = 1024 // as in the catalog; further ones are stored and not shown
+	wholeAtRate  = 16   // readings in one message to a subscriber that asked for a rate
+	wholeCatchUp = 256  // readings that a subscriber who fell behind still gets one by one
 )
 
 // streamer tails one topic for this replica while anyone watches it. Its
@@ -60,6 +62,11 @@ func newStreamer(h *Hub, topic reading.Topic) *streamer {
 // run ends with the streamer's context: by the linger in Hub.release or by Hub.Close.
 func (st *streamer) run() {
 	defer st.stop()
+	defer func() {
+		if p := recover(); p != nil {
+			st.fail(p)
+		}
+	}()
 	history, err := retry(st.ctx, func() (reading.History, error) {
 		h, err := st.hub.o.Recent(st.ctx, st.topic, 0, ringReadings)
 		if err != nil {
@@ -70,11 +77,7 @@ func (st *streamer) run() {
 	if err != nil {
 		return
 	}
-	st.mu.Lock()
-	st.stale = time.Time{}
-	st.ring.load(history, len(history.Entries) < ringReadings)
-	st.learn(history.Entries)
-	st.mu.Unlock()
+	st.load(history)
 	close(st.ready)
 
 	for entries, err := range st.hub.o.Tail(st.ctx, st.topic, history.End) {
@@ -86,6 +89,31 @@ func (st *streamer) run() {
 		default:
 			st.answersAgain()
 		}
+	}
+}
+
+func (st *streamer) load(history reading.History) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.stale = time.Time{}
+	st.ring.load(history, len(history.Entries) < ringReadings)
+	st.learn(history.Entries)
+}
+
+// fail ends a streamer in which something panicked, and it alone: its
+// subscribers come back, to a new one.
+func (st *streamer) fail(p any) {
+	st.hub.counters.panics.Add(1)
+	st.hub.o.Logger.Error("panic in a streamer", "topic", st.topic, "panic", p, "stack", string(debug.Stack()))
+	st.hub.mu.Lock()
+	if st.hub.streamers[st.topic] == st {
+		delete(st.hub.streamers, st.topic)
+	}
+	st.hub.mu.Unlock()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for f := range st.flows {
+		f.subscriber.Close(Closed{Code: 1011, Reason: "a mistake of this server"})
 	}
 }
 
@@ -130,7 +158,7 @@ func (st *streamer) deliver(f *flow, frame []byte, told bool, count int, prev re
 		st.catchUp(f)
 	case now.Before(f.next):
 		f.state = behind
-		time.AfterFunc(f.next.Sub(now), func() { f.subscriber.left(f) })
+		f.timer = time.AfterFunc(f.next.Sub(now), func() { f.subscriber.left(f) })
 	case !f.subscriber.offer(frame):
 		f.state = behind
 		f.subscriber.left(f)
@@ -275,6 +303,9 @@ func (st *streamer) learn(entries []reading.Entry) (grew bool) {
 			for at, v := range r.Values {
 				if at < len(st.columns) && st.columns[at] == v.Name || slices.Contains(st.columns, v.Name) {
 					continue
+				}
+				if len(st.columns) >= maxColumns {
+					return grew
 				}
 				// A name read from Redis may be part of a large reply; keep only the name.
 				st.columns = append(st.columns, strings.Clone(v.Name))

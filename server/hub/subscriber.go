@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,8 +50,10 @@ type Subscriber struct {
 	queued   int // bytes in queue
 	behind   map[*flow]struct{}
 	joins    []*flow
-	joining  bool           // a goroutine runs joins
-	runs     sync.WaitGroup // that goroutine; it starts only while finished is nil
+	joining  bool // a goroutine runs joins
+	fresh    []reading.Topic
+	growing  bool           // a goroutine runs fresh
+	runs     sync.WaitGroup // these goroutines; they start only while finished is nil
 	paused   bool
 	lagging  bool // it was told that it does not keep up
 	acks     bool // it acks; until the first ack only the queue counts
@@ -84,10 +87,10 @@ func (s *Subscriber) Leave() {
 	delete(s.hub.subscribers, s)
 	s.hub.mu.Unlock()
 	s.requests.Lock()
-	defer s.requests.Unlock()
 	for topic := range s.flows {
 		s.drop(topic)
 	}
+	s.requests.Unlock()
 	s.runs.Wait()
 }
 
@@ -115,11 +118,7 @@ func (s *Subscriber) Next(ctx context.Context) ([][]byte, error) {
 			return frames, err
 		}
 		for _, f := range late {
-			f.st.mu.Lock()
-			if f.state == behind {
-				f.st.catchUp(f)
-			}
-			f.st.mu.Unlock()
+			f.goOn()
 		}
 		if len(late) > 0 {
 			continue
@@ -282,6 +281,7 @@ func (s *Subscriber) join(f *flow) {
 // runJoins begins flows one after the other, each once the queue has room: a
 // thousand snapshots must not wait in memory for a slow reader.
 func (s *Subscriber) runJoins() {
+	defer s.caught()
 	for s.awaitRoom() {
 		s.mu.Lock()
 		if len(s.joins) == 0 {
@@ -296,12 +296,53 @@ func (s *Subscriber) runJoins() {
 	}
 }
 
+// appeared notes a topic that selectors may pick, and returns at once: whoever
+// stores the topic's first reading must not wait for a subscriber's requests.
+func (s *Subscriber) appeared(topic reading.Topic) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished != nil {
+		return
+	}
+	s.fresh = append(s.fresh, topic)
+	if !s.growing {
+		s.growing = true
+		s.runs.Go(s.runGrowth)
+	}
+}
+
+func (s *Subscriber) runGrowth() {
+	defer s.caught()
+	for {
+		s.mu.Lock()
+		fresh := s.fresh
+		s.fresh = nil
+		s.growing = len(fresh) > 0
+		s.mu.Unlock()
+		if len(fresh) == 0 {
+			return
+		}
+		for _, topic := range fresh {
+			s.grow(topic)
+		}
+	}
+}
+
+// caught ends a subscriber in whose goroutine something panicked, and it alone.
+func (s *Subscriber) caught() {
+	if p := recover(); p != nil {
+		s.hub.counters.panics.Add(1)
+		s.hub.o.Logger.Error("panic in a subscriber", "panic", p, "stack", string(debug.Stack()))
+		s.Close(Closed{Code: 1011, Reason: "a mistake of this server"})
+	}
+}
+
 // awaitRoom waits until more may be queued. It is false when the subscriber has ended.
 func (s *Subscriber) awaitRoom() bool {
 	for {
 		s.mu.Lock()
 		ended := s.finished != nil
-		room := s.queued < queueBytes && !s.blocked()
+		room := s.queued < queueBytes && s.stalled.IsZero() // a paused one is still told where it begins
 		s.mu.Unlock()
 		if ended || room {
 			return !ended

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"time"
 
 	"readout/server/problem"
@@ -17,7 +18,7 @@ const (
 // topic appears, and a page needs one for each of its panels.
 const (
 	maxSubscriptions = 200
-	maxSelectors     = 200 // over all its subscriptions
+	maxSelectors     = 100 // over all its subscriptions
 )
 
 // maxRefusals is how many error frames one request gets. One of 256 KiB can hold
@@ -55,11 +56,15 @@ func (s *Subscriber) Subscribe(want Subscription) {
 		s.subscriptions[want.ID] = sub
 	}
 	sub.Subscription = s.defaults(want)
+	sub.Topics, sub.After = nil, nil // a request may be large, and is not needed again
+	for topic := range sub.topics {
+		pace, _ := s.pace(topic)
+		s.flows[topic].setPace(pace)
+	}
 	refused := refusals{s: s, id: want.ID}
 	after := s.cursors(want, &refused)
-
-	var left []reading.Topic
-	expanded := map[string]struct{}{}
+	left := leftOut{}
+	var selectors []reading.Selector
 	for _, text := range want.Topics {
 		selector, err := reading.ParseSelector(text)
 		if err != nil {
@@ -67,27 +72,47 @@ func (s *Subscriber) Subscribe(want Subscription) {
 			continue
 		}
 		topic, one := selector.Topic()
-		if !one {
-			spelling := selector.String()
-			if !s.keep(sub, spelling, selector) {
-				refused.tell(text, problem.New("limit", "more than %d selectors", maxSelectors))
-				continue
+		switch {
+		case !one && s.keep(sub, selector.String(), selector):
+			selectors = append(selectors, selector)
+		case !one:
+			refused.tell(text, problem.New("limit", "more than %d selectors", maxSelectors))
+		default:
+			if err := s.can(topic); err != nil {
+				refused.tell(string(topic), err)
+			} else if !s.add(sub, topic, after) {
+				left.add(topic)
 			}
-			if _, twice := expanded[spelling]; twice {
-				continue
-			}
-			expanded[spelling] = struct{}{}
-			left = append(left, s.expand(sub, selector, after)...)
-			continue
-		}
-		if err := s.can(topic); err != nil {
-			refused.tell(string(topic), err)
-		} else if !s.add(sub, topic, after) {
-			left = append(left, topic)
 		}
 	}
-	if len(left) > 0 {
-		s.push(overLimit(want.ID, left))
+	if len(selectors) > 0 { // one look through the catalog for all of them
+		for _, topic := range s.hub.o.Topics(func(t reading.Topic) bool { return picked(selectors, t) }) {
+			if s.can(topic) == nil && !s.add(sub, topic, after) {
+				left.add(topic)
+			}
+		}
+	}
+	if len(left.topics) > 0 {
+		s.push(overLimit(want.ID, left.topics, left.of))
+	}
+}
+
+// picked reports whether any of the selectors picks a topic.
+func picked(selectors []reading.Selector, topic reading.Topic) bool {
+	return slices.ContainsFunc(selectors, func(s reading.Selector) bool { return s.Match(topic) })
+}
+
+// leftOut is what a request asks for above the limit of topics.
+type leftOut struct {
+	topics []reading.Topic // the first maxNamed of them
+	of     int
+}
+
+func (l *leftOut) add(topic reading.Topic) {
+	const maxNamed = 1000
+	l.of++
+	if len(l.topics) < maxNamed {
+		l.topics = append(l.topics, topic)
 	}
 }
 
@@ -187,16 +212,6 @@ func (s *Subscriber) cursors(want Subscription, refused *refusals) map[reading.T
 	return after
 }
 
-// expand adds what a selector picks now and returns what the limit leaves out.
-func (s *Subscriber) expand(sub *subscription, selector reading.Selector, after map[reading.Topic]reading.Cursor) (left []reading.Topic) {
-	for _, topic := range s.hub.o.Topics(selector.Match) {
-		if s.can(topic) == nil && !s.add(sub, topic, after) {
-			left = append(left, topic)
-		}
-	}
-	return left
-}
-
 // grow adds a topic that has just appeared to the subscriptions that select it.
 func (s *Subscriber) grow(topic reading.Topic) {
 	s.requests.Lock()
@@ -211,7 +226,7 @@ func (s *Subscriber) grow(topic reading.Topic) {
 		if s.add(sub, topic, nil) {
 			s.push(grown(sub.ID, []reading.Topic{topic}))
 		} else {
-			s.push(overLimit(sub.ID, []reading.Topic{topic}))
+			s.push(overLimit(sub.ID, []reading.Topic{topic}, 1))
 		}
 	}
 }
@@ -280,6 +295,9 @@ func (s *Subscriber) drop(topic reading.Topic) {
 	f.st.mu.Lock()
 	delete(f.st.flows, f)
 	f.state = gone
+	if f.timer != nil {
+		f.timer.Stop()
+	}
 	f.st.mu.Unlock()
 	s.mu.Lock()
 	delete(s.behind, f)

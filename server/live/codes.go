@@ -19,7 +19,7 @@ const (
 	codeInternal    = 1011 // our mistake in this connection: reconnect with backoff
 	codeRestart     = 1012 // drain: reconnect after retry_ms
 	codeExpired     = 4001 // token expired: get a new one, reconnect
-	codeForbidden   = 4003 // revoked: stop, show why
+	codeCut         = 1006 // never sent: the connection went without a word
 	codeSilent      = 4008 // no first message in 10 s, or no pong: reconnect
 	codeSlow        = 4009 // too slow: reconnect with resume and a lower rate
 )

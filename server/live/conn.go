@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -108,7 +109,11 @@ func (u *upgrader) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	raw := conn
+	if secured, ok := raw.(*tls.Conn); ok {
+		raw = secured.NetConn()
+	}
+	if tcp, ok := raw.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(sendBuffer) // without it a stuck viewer costs megabytes of kernel memory
 	}
 	u.out = &out{Conn: conn, started: time.Now(), turn: make(chan struct{}, 1)}
@@ -135,6 +140,8 @@ func (u *upgrader) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // checkHandshake refuses what is not a WebSocket handshake, with a code of the table.
 func checkHandshake(r *http.Request) error {
 	switch {
+	case r.Method != http.MethodGet:
+		return problem.New("upgrade_required", "a socket is opened by GET")
 	case !r.ProtoAtLeast(1, 1) || r.ProtoMajor > 1:
 		return problem.New("upgrade_required", "a socket needs HTTP/1.1, not %s", r.Proto)
 	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):
@@ -270,6 +277,9 @@ func (c *Conn) Close(code int, reason string, read <-chan struct{}) {
 	}
 	_ = c.ws.CloseNow()
 }
+
+// Drop ends the connection without a word: a part of a frame may be on its way.
+func (c *Conn) Drop() { _ = c.ws.CloseNow() }
 
 func (c *Conn) sendClose(code int, reason string) error {
 	const most = 123 // bytes that a control frame has left for the reason

@@ -34,6 +34,7 @@ type Options struct {
 // Stats are counters for /metrics.
 type Stats struct {
 	Open   int64         // connections now
+	Panics int64         // mistakes of ours that ended one socket
 	Closed map[int]int64 // sockets ended, by close code; 1006 for those that went without a word
 }
 
@@ -43,6 +44,7 @@ type Live struct {
 	open    atomic.Int64
 	unknown atomic.Int64 // sockets that have not said hello
 	closed  codeCounts
+	panics  atomic.Int64
 	sockets sync.WaitGroup
 }
 
@@ -55,5 +57,5 @@ func (l *Live) Wait() { l.sockets.Wait() }
 
 // Stats returns the counters.
 func (l *Live) Stats() Stats {
-	return Stats{Open: l.open.Load(), Closed: l.closed.snapshot()}
+	return Stats{Open: l.open.Load(), Panics: l.panics.Load(), Closed: l.closed.snapshot()}
 }

@@ -107,44 +107,55 @@ func (s *socket) serve() {
 	defer cancel()
 	s.conn.SetReadLimit(limitBefore)
 	s.admit(s.viewer)
-	defer s.leave()
+	read := make(chan struct{})
+	stopPing := s.pingEvery(ctx)
+	closed := &hub.Closed{Code: codeInternal, Reason: "a mistake of this server"}
+	defer func() {
+		s.caught(recover())
+		stopPing()
+		l.closed.add(closed.Code)
+		if closed.Code == codeCut {
+			s.conn.Drop()
+		} else {
+			s.conn.Close(closed.Code, closed.Reason, read)
+		}
+		cancel()
+		<-read
+		s.leave()
+		s.subscriber.Leave()
+	}()
 	s.subscriber.Send(hub.Welcome(l.o.Replica, time.Now(), l.o.Hub.Limits()))
 
 	first := time.AfterFunc(firstMessage, func() {
 		s.end(codeSilent, "no first message in 10 s")
 	})
 	defer first.Stop()
-	read := make(chan struct{})
 	go func() { // ends when the connection does
 		defer close(read)
-		defer func() {
-			if p := recover(); p != nil { // a mistake in one socket ends that socket alone
-				l.o.Logger.Error("panic in a socket", "panic", p, "stack", string(debug.Stack()))
-				s.end(codeInternal, "a mistake of this server")
-			}
-		}()
+		defer func() { s.caught(recover()) }()
 		s.end(s.read(ctx, first))
 	}()
-	stopPing := s.pingEvery(ctx)
-
-	var closed *hub.Closed
 	for {
 		frames, err := s.subscriber.Next(ctx)
 		if err != nil {
 			errors.As(err, &closed)
-			break
+			return
 		}
 		if err := s.conn.WriteFrames(frames); err != nil {
-			closed = &hub.Closed{Code: 1006, Reason: "gone"}
-			break
+			closed = &hub.Closed{Code: codeCut}
+			return
 		}
 	}
-	stopPing()
-	l.closed.add(closed.Code)
-	s.conn.Close(closed.Code, closed.Reason, read)
-	cancel()
-	<-read
-	s.subscriber.Leave()
+}
+
+// caught ends a socket in which something panicked, and that socket alone.
+func (s *socket) caught(p any) {
+	if p == nil {
+		return
+	}
+	s.live.panics.Add(1)
+	s.live.o.Logger.Error("panic in a socket", "panic", p, "stack", string(debug.Stack()))
+	s.end(codeInternal, "a mistake of this server")
 }
 
 func (s *socket) end(code int, reason string) {
@@ -251,6 +262,9 @@ func (s *socket) handle(m message, first *time.Timer) error {
 	known := s.viewer.Can != nil
 	s.mu.Unlock()
 	if m.Type == "hello" {
+		if known { // flows of the earlier token are open: another one begins on another socket
+			return problem.New("bad_message", "this socket has shown its token already; reconnect with the other one")
+		}
 		viewer, err := s.live.o.Hello(m.Token)
 		if err != nil {
 			return err

@@ -58,6 +58,7 @@ func (l *Live) SSE(w http.ResponseWriter, r *http.Request, topic reading.Topic) 
 	subscriber.Subscribe(want)
 
 	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Time{}) // the request is read; what bounds bodies must not end the stream
 	var b []byte
 	for {
 		wait, cancel := context.WithTimeout(ctx, pingEvery)

@@ -100,7 +100,7 @@ func conformProbe(t *testing.T, b *backend, s *store.Store) {
 func conformMany(t *testing.T, b *backend, s *store.Store) {
 	var readings []reading.Reading
 	var topics []reading.Topic
-	for i := range 1000 {
+	for i := range 300 {
 		topics = append(topics, topic(t, fmt.Sprint(i)))
 		readings = append(readings, number(topics[i], 1000, float64(i)))
 	}

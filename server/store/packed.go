@@ -69,6 +69,8 @@ func pack(readings []reading.Reading) (block []byte, ok bool) {
 	return b, true
 }
 
+// transpose turns rows into columns. It stops at one column more than an entry
+// may hold: looking names up among thousands would take longer than storing them.
 func transpose(readings []reading.Reading) []column {
 	var columns []column
 	for i, r := range readings {
@@ -83,7 +85,9 @@ func transpose(readings []reading.Reading) []column {
 				}
 			}
 			if at < 0 {
-				at = len(columns)
+				if at = len(columns); at > reading.MaxValues {
+					return columns
+				}
 				columns = append(columns, column{v.Name, make([]reading.Value, len(readings))})
 			}
 			columns[at].values[i] = v.Value

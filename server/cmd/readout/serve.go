@@ -163,6 +163,7 @@ func serve(ctx context.Context, set settings, stdout, stderr io.Writer) (err err
 	case <-ctx.Done():
 	case err = <-served:
 	}
+	replica.Drain()
 	replica.runner.Stop()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
 	defer cancel()
