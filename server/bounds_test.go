@@ -78,10 +78,15 @@ func TestAnEventStreamOutlivesEveryDeadline(t *testing.T) {
 		s := servertest.New(t, nil)
 		events := s.Events("a", "")
 		events.Next()
-		time.AfterFunc(time.Hour, func() { s.Push("a", "77") })
+		answered := make(chan struct{})
+		time.AfterFunc(time.Hour, func() {
+			defer close(answered)
+			s.Push("a", "77")
+		})
 		if next := events.Next(); !strings.Contains(next.Data, ",77]") {
 			t.Errorf("an hour later: %s", next.Data)
 		}
+		<-answered // the reading may be seen before its push is answered
 	})
 }
 
