@@ -3,18 +3,19 @@
 // the network; the Runner knows when; a Sink knows where to: the store of the
 // same process, or the Pusher, which sends over HTTP.
 //
-//	cpu.go, memory.go -> runner.go -> Sink: store.Append in process
-//	                                        push.go: batch, gzip, retry, POST /api/v1/readings
+//	cpu.go, memory.go ...    -> runner.go -> Sink: store.Append in process
+//	probe.go, scrape.go ...                        push.go: batch, gzip, retry, POST /api/v1/readings
+//	  (through guard.go)                             spool.go: on disk while the server is away
+//
+// items.go reads what the user chose.
 package collectors
 
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"readout/server/reading"
@@ -89,48 +90,6 @@ func selfTopic(c Collector, host string) (reading.Topic, error) {
 	return reading.NewTopic("readout_collector",
 		reading.Label{Name: "collector", Value: c.Name()},
 		reading.Label{Name: "host", Value: cmp.Or(host, Host())})
-}
-
-// Names are the words that Named takes, for help texts.
-func Names() []string { return []string{"cpu", "memory", "host", "none"} }
-
-// Named makes the collectors that the user chose, each once, in the order of
-// the names. "host" is everything known of this machine, "none" (or no name at
-// all) is no collector. The error tells the user which names there are.
-func Named(names []string) ([]Collector, error) {
-	host := Host()
-	var list []Collector
-	none := false
-	add := func(c Collector, err error) error {
-		if err == nil && !slices.ContainsFunc(list, func(have Collector) bool { return have.Name() == c.Name() }) {
-			list = append(list, c)
-		}
-		return err
-	}
-	for _, name := range names {
-		var err error
-		switch strings.TrimSpace(name) {
-		case "cpu":
-			err = add(NewCPU(host))
-		case "memory":
-			err = add(NewMemory(host))
-		case "host":
-			if err = add(NewCPU(host)); err == nil {
-				err = add(NewMemory(host))
-			}
-		case "none":
-			none = true
-		default:
-			return nil, fmt.Errorf("there is no collector %s; choose from %s", reading.Quote(name), strings.Join(Names(), ", "))
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if none && len(list) > 0 {
-		return nil, fmt.Errorf("the collector none cannot stand beside others; leave it or the others out")
-	}
-	return list, nil
 }
 
 // Host is this machine's name, the value of the label host in every topic of

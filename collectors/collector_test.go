@@ -7,35 +7,6 @@ import (
 	"github.com/shirou/gopsutil/v4/mem"
 )
 
-func TestNamed(t *testing.T) {
-	for _, c := range []struct {
-		names []string
-		want  string
-		err   string
-	}{
-		{nil, "", ""},
-		{[]string{"none"}, "", ""},
-		{[]string{"host"}, "cpu memory", ""},
-		{[]string{"memory", " cpu "}, "memory cpu", ""},
-		{[]string{"cpu", "host", "cpu"}, "cpu memory", ""},
-		{[]string{"none", "cpu"}, "", "none cannot stand beside others"},
-		{[]string{"disk"}, "", `no collector "disk"; choose from cpu, memory, host, none`},
-		{[]string{""}, "", `no collector ""`},
-	} {
-		list, err := Named(c.names)
-		var names []string
-		for _, made := range list {
-			names = append(names, made.Name())
-		}
-		if got := strings.Join(names, " "); err == nil && got != c.want {
-			t.Errorf("Named(%q) = %q, want %q", c.names, got, c.want)
-		}
-		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
-			t.Errorf("Named(%q) = error %v, want %q", c.names, err, c.err)
-		}
-	}
-}
-
 func TestHostThatIsNoLabel(t *testing.T) {
 	if _, err := NewCPU("a\x00b"); err == nil {
 		t.Error("a host with a control character made a topic")

@@ -5,10 +5,10 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -23,8 +23,9 @@ import (
 // Bounds of a batch that nobody needs to set. The API takes 10,000 readings, 1
 // MiB as sent and 8 MiB inflated; a batch stays below even if it does not shrink.
 const (
-	maxBatchBytes = 512 << 10 // of a batch before compression
-	batchOverhead = 512       // bytes in memory beside a batch's body, so that tiny batches count too
+	maxBatchBytes = 512 << 10   // of a batch before compression
+	batchOverhead = 512         // bytes in memory beside a batch's body, so that tiny batches count too
+	spoolWithin   = time.Second // how long a reading behind a batch that is being sent is in memory only
 )
 
 // ErrStopped is what Append answers after Stop.
@@ -44,9 +45,15 @@ type PusherOptions struct {
 	BatchReadings int
 	// BatchWait is how long a reading may wait for others; 0 means 100 ms.
 	BatchWait time.Duration
-	// BufferBytes bounds what is kept, compressed, while the server is away;
-	// 0 means 8 MiB, which is hours of one machine's figures.
+	// BufferBytes bounds what is kept in memory, compressed, while the server is
+	// away; 0 means 8 MiB, which is hours of one machine's figures.
 	BufferBytes int
+	// Spool is a directory that keeps what waits while the server is away, also
+	// over a restart of this process; empty for memory only. No other Pusher may
+	// use it at the same time.
+	Spool string
+	// SpoolBytes bounds it; 0 means 256 MiB, and 1 MiB is the least.
+	SpoolBytes int64
 	// Timeout ends one attempt, from dialling to the answer's last byte; 0 means 10 s.
 	Timeout time.Duration
 	// Transport carries the requests; nil for one of its own with timeouts.
@@ -62,8 +69,10 @@ type PusherOptions struct {
 //
 // Network errors, 408, 429 and 5xx are tried again, with full jitter of 0.5 s
 // growing to 30 s and never before the server's Retry-After. Meanwhile batches
-// stay in memory, up to BufferBytes; beyond, the oldest are dropped and counted.
-// Anything else that is not a success drops the batch, with a line in the log: it would
+// stay in memory, up to BufferBytes, or in the Spool, up to SpoolBytes; beyond,
+// the oldest are dropped and counted. A batch goes to the disk as soon as an
+// attempt has failed or another batch waits behind it; while all is well nothing
+// does. What is on the disk is sent first after a restart. Anything else that is not a success drops the batch, with a line in the log: it would
 // never be taken.
 type Pusher struct {
 	o      PusherOptions
@@ -77,13 +86,17 @@ type Pusher struct {
 	aborted context.CancelFunc // ends the sending goroutine even between retries
 
 	mu       sync.Mutex // protects all below
+	spool    *spool     // older than queue; nil without one
+	disk     state      // of writing to it
+	current  *batch     // the oldest, from its first attempt until it is over
 	open     *batch     // takes readings; nil when there are none
 	zip      *gzip.Writer
-	queue    []*batch // closed batches, oldest first
-	queued   int      // bytes of queue
-	onWire   *batch   // the one of queue that an attempt is sending right now
-	describe bool     // the next batch carries the description
-	dropping bool     // the log knows that batches are dropped; until one is accepted
+	queue    []*batch        // closed batches, oldest first
+	queued   int             // bytes of queue
+	onWire   *batch          // the one of queue that an attempt is sending right now
+	columns  Description     // all that is described
+	tell     []reading.Topic // what the next batches carry of it
+	dropping bool            // the log knows that batches are dropped; until one is accepted
 	started  bool
 	stopping bool
 	stats    PusherStats
@@ -96,8 +109,9 @@ type PusherStats struct {
 	Stored   int64 // readings that the server has
 	Rejected int64 // readings that the server or Append refused one by one
 	Refused  int64 // readings in batches that the server refused whole
-	Dropped  int64 // readings that fell out of the full buffer
+	Dropped  int64 // readings that fell out of the full buffer or spool
 	Waiting  int64 // readings not sent yet, at this moment
+	Spooled  int64 // bytes in the spool, at this moment
 	Requests int64 // attempts
 	Retries  int64 // attempts after the first of a batch
 }
@@ -109,8 +123,10 @@ type batch struct {
 	plain    int          // bytes before compression
 	body     bytes.Buffer // gzip
 	due      time.Time    // when it closes even if it is not full
-	describe bool         // carries the description
+	describe bool         // carries some of the description
 	attempts int
+	place    place // in the spool; zero while it is in memory only
+	lost     bool  // dropped from the spool while it was being sent
 }
 
 // NewPusher checks the options. The Pusher takes readings at once and sends
@@ -151,8 +167,11 @@ func NewPusher(o PusherOptions) (*Pusher, error) {
 			ForceAttemptHTTP2:     true,
 		}
 	}
+	if o.SpoolBytes <= 0 {
+		o.SpoolBytes = 256 << 20
+	}
 	abort, aborted := context.WithCancel(context.Background())
-	return &Pusher{
+	p := &Pusher{
 		o:   o,
 		url: base.JoinPath("api/v1/readings").String(),
 		client: &http.Client{
@@ -161,13 +180,25 @@ func NewPusher(o PusherOptions) (*Pusher, error) {
 			// A redirect would carry the token to another address, or turn the POST into a GET.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		log:      o.Log,
-		wake:     make(chan struct{}, 1),
-		ended:    make(chan struct{}),
-		abort:    abort,
-		aborted:  aborted,
-		describe: len(o.Describe) > 0,
-	}, nil
+		log:     o.Log,
+		wake:    make(chan struct{}, 1),
+		ended:   make(chan struct{}),
+		abort:   abort,
+		aborted: aborted,
+		columns: maps.Clone(o.Describe),
+	}
+	p.tellAll()
+	if o.Spool != "" {
+		if p.spool, err = openSpool(o.Spool, o.SpoolBytes, o.Log); err != nil {
+			aborted()
+			return nil, err
+		}
+		p.stats.Waiting, p.stats.Dropped = p.spool.readings, p.spool.dropped
+		if p.spool.readings > 0 {
+			p.log.Info("readings of before wait in the spool", "dir", o.Spool, "readings", p.spool.readings, "bytes", p.spool.bytes)
+		}
+	}
+	return p, nil
 }
 
 // Append queues readings for sending and returns at once. Readings that no
@@ -181,6 +212,9 @@ func (p *Pusher) Append(_ context.Context, readings []reading.Reading) error {
 	defer p.mu.Unlock()
 	if p.stopping {
 		return ErrStopped
+	}
+	if p.spool != nil && p.open != nil && now.Sub(p.open.due) > spoolWithin {
+		p.close() // another batch keeps it waiting; a crash shall not cost more than this
 	}
 	for i := range readings {
 		r := &readings[i]
@@ -206,7 +240,7 @@ func (p *Pusher) add(now time.Time, encoded []byte) {
 	}
 	separator := []byte{','}
 	if p.open == nil {
-		b := &batch{key: rand.Text(), due: now.Add(p.o.BatchWait), describe: p.describe}
+		b := &batch{key: rand.Text(), due: now.Add(p.o.BatchWait), describe: len(p.tell) > 0}
 		p.open = b
 		if p.zip == nil {
 			// The level does not matter for a few figures a second; the default shrinks a backlog best.
@@ -227,18 +261,6 @@ func (p *Pusher) add(now time.Time, encoded []byte) {
 	}
 }
 
-// opening is how the body of a new batch begins. The caller holds mu.
-func (p *Pusher) opening() []byte {
-	b := []byte{'{'}
-	if p.describe {
-		p.describe = false
-		// Maps of strings always marshal.
-		description, _ := json.Marshal(p.o.Describe)
-		b = append(append(append(b, `"describe":`...), description...), ',')
-	}
-	return append(b, `"readings":[`...)
-}
-
 // close ends the open batch, queues it and keeps the queue within its bound.
 // The caller holds mu.
 func (p *Pusher) close() {
@@ -247,6 +269,9 @@ func (p *Pusher) close() {
 	p.queue = append(p.queue, p.open)
 	p.queued += p.open.size()
 	p.open = nil
+	if p.spool != nil && (len(p.queue) > 1 || p.spool.readings > 0) {
+		p.persist()
+	}
 	for p.queued > p.o.BufferBytes {
 		oldest := 0
 		if p.queue[0] == p.onWire {
@@ -257,12 +282,19 @@ func (p *Pusher) close() {
 		}
 		b := p.queue[oldest]
 		p.remove(b)
-		if !p.dropping {
-			p.dropping = true
-			p.log.Warn("the server is away for so long that the oldest readings are dropped", "url", p.url, "buffer_bytes", p.o.BufferBytes)
+		p.drops(int64(b.readings), int64(p.o.BufferBytes))
+		if b.describe {
+			p.tellAll()
 		}
-		p.stats.Dropped += int64(b.readings)
-		p.describe = p.describe || b.describe
+	}
+}
+
+// drops counts readings that are given up, and says so once. The caller holds mu.
+func (p *Pusher) drops(readings, bytes int64) {
+	p.stats.Dropped += readings
+	if !p.dropping {
+		p.dropping = true
+		p.log.Warn("the server is away for so long that the oldest readings are dropped", "url", p.url, "buffer_bytes", bytes)
 	}
 }
 
@@ -275,6 +307,9 @@ func (p *Pusher) remove(b *batch) {
 			p.queue = append(p.queue[:i:i], p.queue[i+1:]...)
 			p.queued -= b.size()
 			p.stats.Waiting -= int64(b.readings)
+			if p.current == b {
+				p.current = nil
+			}
 			return
 		}
 	}
@@ -290,7 +325,8 @@ func (p *Pusher) Start() {
 
 // Stop takes no more readings, sends those that wait and returns when all are
 // sent or ctx ends; then its error says how many were not. A pause before a
-// retry is cut short once, since this may be the last chance.
+// retry is cut short once, since this may be the last chance. What is in the spool
+// by then is no error: the next start sends it.
 func (p *Pusher) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	started := p.started
@@ -307,6 +343,9 @@ func (p *Pusher) Stop(ctx context.Context) error {
 	}
 	p.aborted()
 	p.client.CloseIdleConnections()
+	if err := p.endSpool(); err != nil {
+		return err
+	}
 	if waiting := p.Stats().Waiting; waiting > 0 {
 		return fmt.Errorf("%d readings could not be sent to %s before the end", waiting, p.url)
 	}
@@ -317,7 +356,11 @@ func (p *Pusher) Stop(ctx context.Context) error {
 func (p *Pusher) Stats() PusherStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.stats
+	stats := p.stats
+	if p.spool != nil {
+		stats.Spooled = p.spool.bytes
+	}
+	return stats
 }
 
 func (p *Pusher) signal() {
@@ -333,15 +376,17 @@ func (p *Pusher) signal() {
 func (p *Pusher) next() (b *batch, wait time.Duration, stopping bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.queue) == 0 && p.open != nil {
+	oldest := p.oldest()
+	if oldest == nil && p.open != nil {
 		if wait = time.Until(p.open.due); wait <= 0 || p.stopping {
 			p.close()
+			oldest = p.oldest()
 		}
 	}
 	switch {
-	case len(p.queue) > 0:
-		b = p.queue[0]
-		p.onWire = b
+	case oldest != nil:
+		b = oldest
+		p.current, p.onWire = b, b
 		p.stats.Requests++
 		if b.attempts > 0 {
 			p.stats.Retries++

@@ -81,10 +81,12 @@ type job struct {
 
 	health state // of collections, for the log
 	sink   state // of Append, for the log
+	units  state // of describing, for the log
 	panics int   // in a row
 
-	mu    sync.Mutex // protects stats
+	mu    sync.Mutex // protects stats and known
 	stats Stats
+	known map[reading.Topic][]string // topics and their columns, described or at least asked about
 }
 
 // outcome is the end of one collection.
@@ -122,6 +124,7 @@ func NewRunner(list []Collector, sink Sink, o RunnerOptions) (*Runner, error) {
 		if j.self, err = selfTopic(c, o.Host); err != nil {
 			return nil, err
 		}
+		j.learn(c.Describe(), nil)
 		j.jitter = o.Jitter(min(j.interval, mostJitter))
 		r.jobs = append(r.jobs, j)
 	}
@@ -298,6 +301,7 @@ func (r *Runner) report(ctx context.Context, j *job, end outcome) {
 	} else if failed, since := j.health.works(); failed > 0 {
 		r.log.Info("collector works again", name, "failures", failed, "after", time.Since(since).Round(time.Millisecond))
 	}
+	r.describe(ctx, j, end.readings)
 	r.deliver(ctx, j, append(slices.Clip(end.readings), j.selfReading(end)))
 }
 

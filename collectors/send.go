@@ -87,7 +87,11 @@ func (p *Pusher) run() {
 				return
 			}
 			if away.fails("away") {
-				p.log.Warn("cannot push; readings wait in memory", "url", p.url, "err", a.err)
+				where := "memory"
+				if p.o.Spool != "" {
+					where = "the spool"
+				}
+				p.log.Warn("cannot push; readings wait in "+where, "url", p.url, "err", a.err)
 			}
 			until := time.Now().Add(max(Backoff(failures), a.retryAfter))
 			for time.Until(until) > 0 && (hurried || !p.isStopping()) {
@@ -135,19 +139,26 @@ func (p *Pusher) settle(b *batch, a attempt) {
 	p.onWire = nil
 	switch a.verdict {
 	case retry:
+		if b.lost {
+			p.stats.Dropped += int64(b.readings)
+			p.current = nil
+		}
+		p.persist()
 		return
 	case accepted:
 		p.dropping = false
 		p.stats.Stored += int64(b.readings - a.rejected)
 		p.stats.Rejected += int64(a.rejected)
 		if a.connected && !b.describe {
-			p.describe = len(p.o.Describe) > 0
+			p.tellAll()
 		}
 	case refused:
 		p.stats.Refused += int64(b.readings)
-		p.describe = p.describe || b.describe
+		if b.describe {
+			p.tellAll()
+		}
 	}
-	p.remove(b)
+	p.finish(b)
 }
 
 // send makes one attempt.

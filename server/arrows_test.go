@@ -21,14 +21,16 @@ var arrows = map[string][]string{
 	"server/embedded":    nil,
 	"server/hub":         {"server/reading", "server/problem"},
 	"server/live":        {"server/reading", "server/problem", "server/hub"},
+	"server/dashboard":   {"server/reading", "server/problem"},
 	"server/push":        {"server/reading", "server/problem", "server/ingest"},
-	"server/pages":       {"server/reading", "server/problem", "server/hub", "views"},
-	"server":             {"server/reading", "server/problem", "server/access", "server/hub", "server/live", "server/pages", "server/push", "server/store", "server/ingest", "static", "views"},
-	"server/cmd/readout": {"server", "server/access", "server/embedded", "server/reading", "server/store", "server/ingest", "collectors", "static"},
+	"server/pages":       {"server/reading", "server/problem", "server/hub", "views", "server/dashboard", "docs"},
+	"server":             {"server/reading", "server/problem", "server/access", "server/hub", "server/live", "server/pages", "server/push", "server/store", "server/ingest", "static", "views", "server/dashboard"},
+	"server/cmd/readout": {"server", "server/access", "server/embedded", "server/reading", "server/store", "server/ingest", "collectors", "static", "server/dashboard"},
 	"server/servertest":  {"server", "server/embedded", "server/store"},
 	"server/e2e":         {"server", "server/servertest"},
 	"views":              {"server/reading", "static"},
 	"static":             nil,
+	"docs":               nil,
 	"collectors":         {"server/reading", "server/ingest"},
 }
 
@@ -39,6 +41,8 @@ var outside = map[string][]string{
 	"github.com/alicebob/miniredis/v2":               {"server/embedded"},
 	"nhooyr.io/websocket":                            {"server/live", "server/servertest"},
 	"github.com/go-chi/chi/v5":                       {"server"},
+	"go.yaml.in/yaml/v3":                             {"server/dashboard"},
+	"github.com/yuin/goldmark":                       {"server/pages"},
 	"github.com/a-h/templ":                           {"views", "server/pages"},
 	"github.com/prometheus/client_golang/prometheus": {"server"},
 }

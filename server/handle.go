@@ -94,7 +94,7 @@ func (s *Server) notFound(_ http.ResponseWriter, r *http.Request) error {
 // methodNotAllowed names the methods that the address takes.
 func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
 	var allow []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete} {
 		look := method
 		if method == http.MethodHead {
 			look = http.MethodGet

@@ -22,6 +22,7 @@ type metrics struct {
 	refused  *prometheus.CounterVec
 	panics   prometheus.Counter
 	delivery prometheus.Histogram
+	recent   delays
 }
 
 func newMetrics(version string) *metrics {
@@ -54,6 +55,7 @@ func (m *metrics) watch(s *store.Store, h *hub.Hub, l *live.Live) {
 }
 
 func (m *metrics) observe(delay time.Duration, readings int) {
+	m.recent.add(delay, readings)
 	seconds := max(0, delay).Seconds()
 	for range readings {
 		m.delivery.Observe(seconds)

@@ -20,11 +20,17 @@ type Options struct {
 	Store      store.Options
 	MemoryOnly bool // the store forgets everything when the process ends; pages and /readyz say so
 
+	Dashboards   string          // directory of dashboards; empty for the built-in ones only
 	Tokens       *access.Tokens  // nil for an open server: no tokens, served to this machine's own names only
 	PublicURL    string          // how browsers reach this server, https://readout.example; empty for what they ask for
 	InsecureOpen bool            // an open server may listen on other addresses and be asked by any name
 	EmbedOrigins []string        // sites that may frame ?view=embed, as in CSP frame-ancestors; 'self' always may
 	Own          []reading.Topic // topics that this process feeds itself; they do not end the first run of the home page
+
+	// Feeds says the same of topics that this process comes to feed later.
+	Feeds func(reading.Topic) bool
+
+	Development bool // GET /design shows every component of the pages
 
 	Replica string // this process' name; default a random one
 	Version string

@@ -21,6 +21,8 @@ const (
 	viewers policy = "viewers" // tokens that may view; what they see is decided for each topic
 	pushers policy = "pushers" // tokens that may push
 	sockets policy = "sockets" // as viewers, decided in the handshake or by hello
+
+	managers policy = "managers" // tokens that may delete and hide topics
 )
 
 type route struct {
@@ -34,9 +36,22 @@ func (s *Server) routes() []route {
 	return []route{
 		{http.MethodGet, "/", viewers, s.pages.Home},
 		{http.MethodGet, "/topics", viewers, s.pages.Topics},
+		{http.MethodGet, "/d", viewers, s.pages.Match},
+		{http.MethodGet, "/d/{slug}", viewers, s.pages.Dashboard},
+		{http.MethodGet, "/design", viewers, s.pages.Design},
 		{http.MethodGet, "/t/*", viewers, s.topic},
 		{http.MethodPost, "/t/*", pushers, s.push.Topic},
+		{http.MethodPatch, "/t/*", managers, s.changeTopic},
+		{http.MethodDelete, "/t/*", managers, s.deleteTopic},
 		{http.MethodPost, "/api/v1/readings", pushers, s.push.Readings},
+		{http.MethodGet, "/api/v1/readings", viewers, s.pages.Readings},
+		{http.MethodGet, "/api/v1/topics", viewers, s.pages.TopicsAPI},
+		{http.MethodGet, "/api/v1/search", viewers, s.pages.Search},
+		{http.MethodGet, "/api/v1/dashboards", viewers, s.pages.DashboardsAPI},
+		{http.MethodGet, "/api/v1/dashboards/{slug}", viewers, s.pages.DashboardAPI},
+		{http.MethodPost, "/api/v1/dashboards/check", viewers, s.pages.CheckDashboard},
+		{http.MethodGet, "/docs", public, s.pages.Docs},
+		{http.MethodGet, "/docs/{page}", public, s.pages.Doc},
 		{http.MethodGet, "/live", sockets, s.live.Socket},
 		{http.MethodGet, "/static/*", public, plain(static.Handler())},
 		{http.MethodGet, "/livez", public, s.livez},
@@ -59,6 +74,8 @@ func (s *Server) newRouter() chi.Router {
 			h = s.require(access.View, h)
 		case pushers:
 			h = s.require(access.Push, h)
+		case managers:
+			h = s.require(access.Manage, h)
 		case public, sockets:
 		}
 		r.Method(route.method, route.pattern, s.handle(h))

@@ -33,9 +33,10 @@ type routeRow struct {
 }
 
 var (
-	forViewers = [5]int{200, 401, 401, 403, 200}
-	forPushers = [5]int{200, 401, 401, 200, 403}
-	forAll     = [5]int{200, 200, 200, 200, 200}
+	forViewers  = [5]int{200, 401, 401, 403, 200}
+	forPushers  = [5]int{200, 401, 401, 200, 403}
+	forManagers = [5]int{200, 401, 401, 403, 403}
+	forAll      = [5]int{200, 200, 200, 200, 200}
 )
 
 // routeRows has a row for every route; a new route needs one.
@@ -46,11 +47,27 @@ func routeRows() map[string]routeRow {
 		"GET /topics":           {"viewers", "/topics", nil, "", forViewers, page, "no-store"},
 		"GET /t/*":              {"viewers", "/t/secret", nil, "", forViewers, page, "no-store"},
 		"POST /t/*":             {"pushers", "/t/orders", nil, "42", forPushers, "application/json", "no-store"},
+		"PATCH /t/*":            {"managers", "/t/secret", nil, `{"hidden":true}`, forManagers, "application/json", "no-store"},
+		"DELETE /t/*":           {"managers", "/t/doomed", nil, "", [5]int{204, 401, 401, 403, 403}, "", "no-store"},
 		"POST /api/v1/readings": {"pushers", readingsPath, []string{"Content-Type", "application/json"}, "[]", forPushers, "application/json", "no-store"},
-		"GET /livez":            {"public", "/livez", nil, "", forAll, text, "no-store"},
-		"GET /healthz":          {"public", "/healthz", nil, "", forAll, text, "no-store"},
-		"GET /readyz":           {"public", "/readyz", nil, "", forAll, "application/json", "no-store"},
-		"GET /metrics":          {"viewers", "/metrics", nil, "", forViewers, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", ""},
+		"GET /api/v1/readings":  {"viewers", readingsPath + "?topic=secret", nil, "", forViewers, "application/json", "no-store"},
+		"GET /api/v1/topics":    {"viewers", "/api/v1/topics", nil, "", forViewers, "application/json", "no-store"},
+		"GET /api/v1/search":    {"viewers", "/api/v1/search?q=s", nil, "", forViewers, "application/json", "no-store"},
+
+		"GET /api/v1/dashboards":        {"viewers", "/api/v1/dashboards", nil, "", forViewers, "application/json", "no-store"},
+		"GET /api/v1/dashboards/{slug}": {"viewers", "/api/v1/dashboards/machine", nil, "", forViewers, "application/json", "no-cache"},
+		"POST /api/v1/dashboards/check": {"viewers", "/api/v1/dashboards/check", nil, "readout: 1\ntitle: Shop\npanels:\n  - {title: Orders, topics: [orders]}\n", forViewers, "application/json", "no-store"},
+
+		"GET /d":           {"viewers", "/d?match=*", nil, "", forViewers, page, "no-store"},
+		"GET /d/{slug}":    {"viewers", "/d/machine", nil, "", forViewers, page, "no-store"},
+		"GET /design":      {"viewers", "/design", nil, "", [5]int{404, 401, 401, 403, 404}, "", "no-store"}, // only for those who develop Readout
+		"GET /docs":        {"public", "/docs", nil, "", forAll, page, "no-cache"},
+		"GET /docs/{page}": {"public", "/docs/push", nil, "", forAll, page, "no-cache"},
+
+		"GET /livez":   {"public", "/livez", nil, "", forAll, text, "no-store"},
+		"GET /healthz": {"public", "/healthz", nil, "", forAll, text, "no-store"},
+		"GET /readyz":  {"public", "/readyz", nil, "", forAll, "application/json", "no-store"},
+		"GET /metrics": {"viewers", "/metrics", nil, "", forViewers, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", ""},
 		// A token that may not view opens a socket and is refused each topic.
 		"GET /live": {"sockets", "/live", []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
 			"", [5]int{101, 401, 401, 403, 101}, "", ""},
@@ -124,8 +141,18 @@ func TestEveryRouteDeclaresItsPolicy(t *testing.T) {
 	}
 }
 
+// newUnlocked is an open server with the topics of the rows.
+func newUnlocked(t *testing.T) *servertest.Server {
+	t.Helper()
+	s := servertest.New(t, nil)
+	for _, topic := range []string{"orders", "secret", "doomed"} {
+		s.Push(topic, "1")
+	}
+	return s
+}
+
 func TestWhoMayUseEachRoute(t *testing.T) {
-	unlocked, locked := servertest.New(t, nil), newLocked(t)
+	unlocked, locked := newUnlocked(t), newLocked(t)
 	for route, row := range routeRows() {
 		method, _, _ := strings.Cut(route, " ")
 		for i, who := range []struct {
@@ -157,7 +184,7 @@ func TestSecurityHeadersOfEachRoute(t *testing.T) {
 		"Content-Security-Policy": policy + "'none'", "X-Content-Type-Options": "nosniff",
 		"Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
 	}
-	unlocked, locked := servertest.New(t, nil), newLocked(t)
+	unlocked, locked := newUnlocked(t), newLocked(t)
 	check := func(name string, answer *http.Response, differ map[string]string) {
 		t.Run(name, func(t *testing.T) {
 			want := map[string]string{}
@@ -236,8 +263,7 @@ func TestEachRouteBoundsItsBody(t *testing.T) {
 		for _, framing := range []string{"Content-Length: " + strconv.Itoa(size), "Transfer-Encoding: chunked"} {
 			t.Run(route+" "+framing, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { // net/http waits half a second before it hangs up
-					s := servertest.New(t, nil) // on pipes what is written is what was read
-					s.Push("orders", "1")
+					s := newUnlocked(t) // on pipes what is written is what was read
 					conn := &counted{Conn: s.Raw()}
 					var status int
 					cost := allocated(func() {
@@ -277,7 +303,7 @@ func TestEachRouteBoundsItsBody(t *testing.T) {
 					})
 					want := row.statuses[0]
 					switch {
-					case method == http.MethodPost:
+					case method == http.MethodPost || method == http.MethodPatch:
 						want = http.StatusRequestEntityTooLarge
 					case row.path == "/live":
 						want = http.StatusUpgradeRequired

@@ -17,6 +17,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"readout/server/access"
+	"readout/server/dashboard"
 	"readout/server/hub"
 	"readout/server/live"
 	"readout/server/pages"
@@ -41,6 +42,9 @@ type Server struct {
 	metrics *metrics
 	router  chi.Router
 	http    *http.Server
+
+	dashboards      *dashboard.Library
+	closeDashboards func()
 
 	draining atomic.Bool
 }
@@ -74,10 +78,21 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.probe = &probe{store: s.store.Probe}
 	s.hub = hub.New(hub.Options{
-		Tail: s.store.Tail, Recent: s.recent, Resume: s.store.Resume, Topics: s.topics, Units: s.units,
+		Tail: s.store.Tail, Recent: s.recent, Resume: s.store.Resume, Topics: s.shown, Columns: s.described, Doubt: s.store.Doubt(),
 		Replica: o.Replica, Linger: o.Linger, Window: o.Store.Retention, Logger: o.Logger, Observed: s.metrics.observe,
+		Dashboard: func(slug string) string { d, _, _ := s.dashboards.Get(slug); return d.Version },
 	})
-	s.store.OnTopic(func(i store.Info) { s.hub.TopicAdded(i.Topic) })
+	s.store.OnTopic(func(i store.Info) {
+		if !i.Hidden {
+			s.hub.TopicAdded(i.Topic)
+		}
+		s.hub.TopicDescribed(i.Topic)
+	})
+	s.store.OnGone(s.hub.TopicDeleted)
+	if err := s.openDashboards(); err != nil {
+		s.hub.Close()
+		return nil, errors.Join(err, s.store.Close())
+	}
 	s.live = live.New(live.Options{
 		Hub: s.hub, Viewer: s.viewer, Hello: s.hello, Origin: s.checkOrigin, Replica: o.Replica, Logger: o.Logger,
 	})
@@ -97,8 +112,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 			return s.recent(ctx, topic, 0, limit)
 		},
 		Latest: s.store.Latest, Topics: s.topics, Columns: s.columns, Can: s.can(access.View),
-		Base: s.base, Key: store.Key, Frameable: s.frameable,
-		MemoryOnly: o.MemoryOnly, Retention: o.Store.Retention, Own: o.Own,
+		Base: s.base, Key: store.Key, Frameable: s.frameable, API: s.api(), Dashboards: s.dashboards,
+		MemoryOnly: o.MemoryOnly, Retention: o.Store.Retention, Own: s.own, Development: o.Development,
 	})
 	s.metrics.watch(s.store, s.hub, s.live)
 	s.router = s.newRouter()
@@ -151,6 +166,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-ended:
 	case <-ctx.Done():
 	}
+	s.closeDashboards()
 	s.hub.Close()
 	return errors.Join(err, s.store.Close())
 }
@@ -169,6 +185,11 @@ func (s *Server) Append(ctx context.Context, readings []reading.Reading) error {
 // Describe keeps the units and kinds of a topic's values.
 func (s *Server) Describe(ctx context.Context, topic reading.Topic, columns []reading.Column) error {
 	return s.store.Describe(ctx, topic, columns)
+}
+
+// own says whether this process feeds a topic itself.
+func (s *Server) own(topic reading.Topic) bool {
+	return slices.Contains(s.o.Own, topic) || s.o.Feeds != nil && s.o.Feeds(topic)
 }
 
 // What follows gives the parts their functions: hub, push and pages speak of
@@ -196,11 +217,16 @@ func (s *Server) columns(topic reading.Topic) []reading.Column {
 	return slices.Clone(info.Columns) // pages add to it
 }
 
-func (s *Server) units(topic reading.Topic) map[string]string {
+// shown are the topics that selectors of viewers pick: hidden ones must be named.
+func (s *Server) shown(match func(reading.Topic) bool) []reading.Topic {
+	return s.topics(func(topic reading.Topic) bool {
+		info, _ := s.store.Info(topic)
+		return !info.Hidden && match(topic)
+	})
+}
+
+// described is columns for the hub, which only reads them.
+func (s *Server) described(topic reading.Topic) []reading.Column {
 	info, _ := s.store.Info(topic)
-	units := make(map[string]string, len(info.Columns))
-	for _, c := range info.Columns {
-		units[c.Name] = c.Unit
-	}
-	return units
+	return info.Columns
 }

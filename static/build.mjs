@@ -8,7 +8,6 @@ import { basename } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 const dist = "dist";
-for (const name of readdirSync(dist)) if (name !== ".keep") rmSync(`${dist}/${name}`, { recursive: true });
 
 const shared = {
   bundle: true,
@@ -55,3 +54,8 @@ manifest["licences.txt"] = `licences-${createHash("sha256").update(licenceText).
 writeFileSync(`${dist}/${manifest["licences.txt"]}`, licenceText);
 
 writeFileSync(`${dist}/manifest.json`, `${JSON.stringify(manifest, Object.keys(manifest).sort(), 2)}\n`);
+
+// What the manifest does not name is of an earlier build. It goes last, so that
+// at no moment the manifest names what is not there.
+const current = new Set([".keep", "manifest.json", ...Object.values(manifest).flatMap((name) => [name, `${name}.br`, `${name}.gz`])]);
+for (const name of readdirSync(dist)) if (!current.has(name)) rmSync(`${dist}/${name}`, { recursive: true, force: true });

@@ -106,6 +106,11 @@ func readSnippet(base string, t reading.Topic) snippet {
 	return snippet{"curl -N '" + base + TopicPath(t), "", "?format=sse'"}
 }
 
+// exportSnippet writes the kept readings of a topic to a file.
+func exportSnippet(base string, t reading.Topic) snippet {
+	return snippet{"curl -o ", "readings.csv", " '" + base + TopicPath(t) + "?format=csv'"}
+}
+
 // attributeText escapes what may end an attribute in single quotes; the double
 // quotes of a topic stay readable.
 var attributeText = strings.NewReplacer("&", "&amp;", "'", "&#39;", "<", "&lt;", ">", "&gt;")

@@ -30,7 +30,7 @@ func icons() templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<svg width=\"0\" height=\"0\" aria-hidden=\"true\" hidden><pattern id=\"hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line class=\"hatch\" x1=\"0\" x2=\"0\" y1=\"0\" y2=\"5\"></line></pattern> <symbol id=\"i-mark\" viewBox=\"0 0 24 24\"><path d=\"M2 15c3 0 3-8 6-8s3 5 6 5 2-3 4-3\"></path><circle cx=\"20.5\" cy=\"9\" r=\"1.6\" fill=\"currentColor\" stroke=\"none\"></circle></symbol> <symbol id=\"i-copy\" viewBox=\"0 0 24 24\"><path d=\"M9 9h11v11H9zM15 9V4H4v11h5\"></path></symbol> <symbol id=\"i-done\" viewBox=\"0 0 24 24\"><path d=\"m5 12.500 4.500 4.500L19 7.500\"></path></symbol> <symbol id=\"i-theme\" viewBox=\"0 0 24 24\"><circle cx=\"12\" cy=\"12\" r=\"8\"></circle><path d=\"M12 4a8 8 0 0 1 0 16z\" fill=\"currentColor\"></path></symbol> <symbol id=\"i-search\" viewBox=\"0 0 24 24\"><circle cx=\"10.5\" cy=\"10.5\" r=\"6\"></circle><path d=\"m15 15 5 5\"></path></symbol> <symbol id=\"i-empty\" viewBox=\"0 0 24 24\"><path d=\"M3 18h18M6 14h.01M10 14h.01M14 14h.01M18 14h.01\"></path></symbol> <symbol id=\"i-memory\" viewBox=\"0 0 24 24\"><path d=\"M7 7h10v10H7zM10 3v4M14 3v4M10 17v4M14 17v4M3 10h4M3 14h4M17 10h4M17 14h4\"></path></symbol></svg>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<svg class=\"sprite\" width=\"0\" height=\"0\" aria-hidden=\"true\"><pattern id=\"hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line class=\"hatch\" x1=\"0\" x2=\"0\" y1=\"0\" y2=\"5\"></line></pattern> <symbol id=\"i-mark\" viewBox=\"0 0 24 24\"><path d=\"M2 15c3 0 3-8 6-8s3 5 6 5 2-3 4-3\"></path><circle cx=\"20.5\" cy=\"9\" r=\"1.6\" fill=\"currentColor\" stroke=\"none\"></circle></symbol> <symbol id=\"i-copy\" viewBox=\"0 0 24 24\"><path d=\"M9 9h11v11H9zM15 9V4H4v11h5\"></path></symbol> <symbol id=\"i-done\" viewBox=\"0 0 24 24\"><path d=\"m5 12.500 4.500 4.500L19 7.500\"></path></symbol> <symbol id=\"i-theme\" viewBox=\"0 0 24 24\"><circle cx=\"12\" cy=\"12\" r=\"8\"></circle><path d=\"M12 4a8 8 0 0 1 0 16z\" fill=\"currentColor\"></path></symbol> <symbol id=\"i-search\" viewBox=\"0 0 24 24\"><circle cx=\"10.5\" cy=\"10.5\" r=\"6\"></circle><path d=\"m15 15 5 5\"></path></symbol> <symbol id=\"i-empty\" viewBox=\"0 0 24 24\"><path d=\"M3 18h18M6 14h.01M10 14h.01M14 14h.01M18 14h.01\"></path></symbol> <symbol id=\"i-warn\" viewBox=\"0 0 24 24\"><path d=\"M12 4 2.500 20h19zM12 10v4M12 17h.01\"></path></symbol> <symbol id=\"i-lock\" viewBox=\"0 0 24 24\"><path d=\"M6 11h12v9H6zM8.500 11V8a3.500 3.500 0 0 1 7 0v3\"></path></symbol> <symbol id=\"i-memory\" viewBox=\"0 0 24 24\"><path d=\"M7 7h10v10H7zM10 3v4M14 3v4M10 17v4M14 17v4M3 10h4M3 14h4M17 10h4M17 14h4\"></path></symbol></svg>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -68,7 +68,7 @@ func icon(name string) templ.Component {
 		var templ_7745c5c3_Var3 string
 		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs("#i-" + name)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `icons.templ`, Line: 20, Col: 85}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `icons.templ`, Line: 22, Col: 85}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 		if templ_7745c5c3_Err != nil {

@@ -68,6 +68,55 @@ func door(t testing.TB) Series {
 	return s
 }
 
+func filesystem(mount string, used float64) *Series {
+	s := Series{Topic: reading.Topic(`filesystem{host="web1",mount="` + mount + `"}`), Interval: 10_000, Columns: []reading.Column{{Name: "used_percent", Unit: "percent", Kind: "gauge"}}}
+	for i := range int64(6) {
+		s.Rows = append(s.Rows, Row{testNow - 2000 - (5-i)*10_000, []reading.Value{reading.NumberOf(used)}})
+	}
+	return &s
+}
+
+// testDashboard has a panel of every kind and of every state that a server can know.
+func testDashboard(t testing.TB, view string) DashboardView {
+	load, one, open := cpu(t), orders(t), door(t)
+	silent := orders(t)
+	silent.Topic, silent.Rows = mustTopic(t, `orders{shop="paris"}`), numbers(60, 65_000, func(i int) []float64 { return []float64{wave(i)} })
+	two := 2
+	limits := []Threshold{{At: 80, Level: "warn", Name: "filling up"}, {At: 95, Level: "critical"}}
+	mounts := []*Series{filesystem("/", 61), filesystem("/var", 88), filesystem("/data", 96.4)}
+	return DashboardView{
+		Page: testPage(), Slug: "shop", Version: "1f6e", Title: "Shop, Berlin", Description: "What sells.", Span: 60_000, Kept: 3_600_000, View: view,
+		Feeds: []Series{load, one, open},
+		Panels: []Panel{
+			{Title: "Orders", Kind: "stat", Width: 2, Height: 3, Config: `{"title":"Orders"}`, Series: []*Series{&one}},
+			{Title: "Stale", Kind: "stat", Width: 2, Height: 3, Series: []*Series{&silent}},
+			{Title: "Door", Kind: "stat", Width: 2, Height: 3, Series: []*Series{&open}},
+			{Title: "Data", Kind: "gauge", Width: 3, Height: 3, Series: mounts[2:], Thresholds: limits, Decimals: &two},
+			{Title: "CPU", Note: "of all cores", Kind: "line", Width: 6, Height: 5, Series: []*Series{&load}, Names: map[string]string{"user": "programs"}, Legend: []string{"last", "min", "max", "avg"}},
+			{Title: "One line", Kind: "area", Width: 6, Height: 5, Series: []*Series{&one}, Thresholds: []Threshold{{At: 40, Level: "critical"}}, Link: "/t/orders"},
+			{Title: "Some stale", Kind: "line", Width: 6, Height: 5, Series: []*Series{&one, &silent}, Matching: 70},
+			{Title: "Stack", Kind: "stacked", Width: 6, Height: 5, Series: []*Series{&load}, Marks: []Mark{{From: testNow - 40_000, To: testNow - 30_000, Text: "10 lost, trimmed"}}},
+			{Title: "Filesystems", Kind: "bars", Width: 4, Height: 5, Series: mounts, Thresholds: limits, Limit: 2},
+			{Title: "All mounts", Kind: "table", Width: 4, Height: 5, Series: mounts, Thresholds: limits},
+			{Title: "Door", Kind: "timeline", Width: 8, Height: 3, Series: []*Series{&open}},
+			{Title: "About", Kind: "text", Width: 4, Height: 3, Prose: "<p>Made <em>here</em>.</p>"},
+			{Title: "Words", Kind: "line", Width: 4, Height: 5, Series: []*Series{&open}},
+			{Title: "Nothing", Kind: "line", Width: 4, Height: 5, Problem: &Problem{State: "empty", Title: "Nothing matches", About: "shop_*", Text: "has no readings."}},
+			{Title: "Secret", Kind: "stat", Width: 2, Height: 3, Problem: &Problem{State: "forbidden", Title: "Not yours to see", Text: "Ask."}},
+			{Title: "Thinned", Kind: "line", Width: 6, Height: 5, Series: []*Series{&one}, Thinned: 22},
+		},
+	}
+}
+
+func testCards(t testing.TB) []Card {
+	one := orders(t)
+	return []Card{
+		{Slug: "shop", Title: "Shop, Berlin", Panel: Panel{Title: "Orders", Kind: "stat", Series: []*Series{&one}}, Panels: 8},
+		{Slug: "machine", Title: "This machine", Panel: Panel{Kind: "text"}, Panels: 1, BuiltIn: true},
+		{Slug: "odd", Title: "odd", Panel: Panel{Kind: "text"}, Broken: "odd.yaml:3:1: no panels"},
+	}
+}
+
 func render(t testing.TB, c templ.Component) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -90,7 +139,14 @@ func pages(t testing.TB) map[string]templ.Component {
 	}
 	none := Series{Topic: mustTopic(t, `orders{shop="paris"}`)}
 	topic := func(s Series) TopicView {
-		return TopicView{Page: testPage(), Series: s, Kept: time.Hour, Key: "readout:{017}:s:" + string(s.Topic), Formats: []string{"json", "csv"}}
+		kind := "line"
+		if len(s.Columns) > 0 && s.Columns[0].Kind == reading.State {
+			kind = "timeline"
+		}
+		return TopicView{
+			Page: testPage(), Series: s, Panel: Panel{Title: string(s.Topic), Kind: kind, Config: `{"kind":"` + kind + `"}`},
+			Kept: time.Hour, Key: "readout:{017}:s:" + string(s.Topic), Formats: []string{"json", "csv"}, Manage: true,
+		}
 	}
 	memory := testPage()
 	memory.MemoryOnly = true
@@ -108,8 +164,14 @@ func pages(t testing.TB) map[string]templ.Component {
 		"topics":        TopicsPage(TopicsView{Page: testPage(), Topics: []Series{cpu(t), door(t), orders(t), none}, Total: 1284, Rate: 3912}),
 		"topics-none":   TopicsPage(TopicsView{Page: testPage()}),
 		"topics-match":  TopicsPage(TopicsView{Page: testPage(), Match: "http_*", Problem: "a comma is missing"}),
-		"home":          HomePage(HomeView{Page: testPage(), Machine: []Series{cpu(t)}, Topics: []Series{orders(t)}, Own: []reading.Topic{"cpu"}, Total: 12}),
-		"home-first":    HomePage(HomeView{Page: memory, Machine: []Series{cpu(t)}}),
+		"home":          HomePage(HomeView{Page: testPage(), Dashboards: testCards(t), Feeds: []Series{orders(t)}, Topics: []Series{orders(t)}, Own: []string{"cpu"}, Total: 12}),
+		"home-first":    HomePage(HomeView{Page: memory, Dashboards: testCards(t)}),
+		"dashboard":     DashboardPage(testDashboard(t, "")),
+		"wall":          DashboardPage(testDashboard(t, "wall")),
+		"board-embed":   DashboardPage(testDashboard(t, "embed")),
+		"match-none":    DashboardPage(DashboardView{Page: testPage(), Title: "shop_*", Match: "shop_*"}),
+		"broken":        DashboardPage(DashboardView{Page: testPage(), Slug: "shop", Title: "Shop", Broken: "shop.yaml:12:9: panels: unknown key titel"}),
+		"design":        DesignPage(DesignView{Page: testPage(), Panels: testDashboard(t, "").Panels}),
 		"error":         ErrorPage(ErrorView{Page: testPage(), Status: 404, Title: "Nothing is here", Message: "there is no page /x", Do: "Check the address.", RequestID: "r7"}),
 	}
 }
@@ -154,10 +216,10 @@ func TestScripts(t *testing.T) {
 		page := render(t, c)
 		switch {
 		case !static.Built():
-			if name != "error" && !strings.HasPrefix(name, "embed") && !strings.Contains(page, "run <code>./task build</code>") {
+			if name != "error" && name != "wall" && name != "design" && !strings.Contains(name, "embed") && !strings.Contains(page, "run <code>./task build</code>") {
 				t.Errorf("%s does not say that the scripts are missing", name)
 			}
-		case strings.HasPrefix(name, "embed"):
+		case strings.HasPrefix(name, "embed"), name == "board-embed":
 			if !strings.Contains(page, static.URL("embed.js")) || strings.Contains(page, static.URL("early.js")) {
 				t.Errorf("%s must load the embed's script and nothing that uses storage", name)
 			}
@@ -235,16 +297,40 @@ func TestHostileText(t *testing.T) {
 			word.Rows = append(word.Rows, Row{row.Time, row.Values[1:2]})
 		}
 		page := Page{Now: testNow, Base: evil("http://localhost"), MemoryOnly: true}
-		topic := TopicView{Page: page, Series: s, Key: evil("key"), Formats: []string{evil("json")}, Theme: evil("dark")}
+		five := 5.0
+		panel := Panel{
+			Title: evil("Orders"), Note: evil("all"), Names: map[string]string{evil("value"): evil("name")}, Config: evil(`{"kind":"line"}`), Unit: evil("orders"),
+			Link: "/d/" + evil("x"), Series: []*Series{&s}, Legend: []string{"last", evil("avg")}, Max: &five,
+			Thresholds: []Threshold{{At: 4, Level: "warn", Name: evil("high")}}, Marks: []Mark{{From: testNow - 2000, To: testNow, Text: evil("lost")}},
+		}
+		board := DashboardView{
+			Page: page, Slug: "shop", Version: evil("v"), Title: evil("Shop"), Description: evil("text"), Broken: evil("shop.yaml:1:1"), Theme: evil("dark"), Feeds: []Series{s},
+		}
+		for _, kind := range []string{"stat", "line", "area", "stacked", "gauge", "bars", "table", "timeline"} {
+			panel.Kind = kind
+			board.Panels = append(board.Panels, panel)
+		}
+		panel.Problem = &Problem{State: "error", Title: evil("a"), Text: evil("b"), About: evil("c")}
+		board.Panels = append(board.Panels, panel)
+		panel.Problem = nil
+		framed, matching := board, board
+		framed.View, matching.Match = "embed", evil("x")
+		topic := TopicView{Page: page, Series: s, Panel: panel, Key: evil("key"), Formats: []string{evil("json")}, Theme: evil("dark"), Manage: true}
 		states := topic
 		states.Series = word
 		return []string{
 			render(t, TopicPage(topic)),
 			render(t, TopicPage(states)),
 			render(t, EmbedPage(topic)),
+			render(t, DashboardPage(board)),
+			render(t, DashboardPage(framed)),
+			render(t, DashboardPage(matching)),
 			render(t, TopicsPage(TopicsView{Page: page, Match: evil("x"), Problem: evil("y"), Topics: []Series{s, word}})),
 			render(t, TopicsPage(TopicsView{Page: page, Match: evil("x")})),
-			render(t, HomePage(HomeView{Page: page, Machine: []Series{s}, Topics: []Series{word}, Own: []reading.Topic{s.Topic}})),
+			render(t, HomePage(HomeView{
+				Page: page, Topics: []Series{word}, Own: []string{string(s.Topic)},
+				Dashboards: []Card{{Slug: "shop", Title: evil("Shop"), Panel: panel, Panels: 3}, {Slug: "odd", Title: evil("Odd"), Broken: evil("odd.yaml:1:1")}},
+			})),
 			render(t, ErrorPage(ErrorView{Page: page, Status: 400, Title: evil("a"), Message: evil("b"), Do: evil("c"), RequestID: evil("d")})),
 		}
 	}

@@ -35,11 +35,11 @@ type spot struct{ x, y int }
 // static/src/spark.ts; testdata/strokes.json holds both.
 func (f frame) strokes(times []int64, values []float64) [][]spot {
 	var runs [][]spot
-	var run []spot
+	run := make([]spot, 0, len(times))
 	var bucket []spot
 	last := int64(math.MinInt64)
 	flush := func() {
-		run = append(run, extremes(bucket)...)
+		run = appendExtremes(run, bucket)
 		bucket = bucket[:0]
 	}
 	for i, t := range times {
@@ -73,11 +73,11 @@ func (f frame) x(t int64) int {
 	return int(math.Floor(float64(t-f.from)/float64(f.to-f.from)*box + 0.5))
 }
 
-// extremes keeps the first, the lowest, the highest and the last of the spots
-// that share one x, in their order and without repeats.
-func extremes(spots []spot) []spot {
+// appendExtremes keeps the first, the lowest, the highest and the last of the
+// spots that share one x, in their order and without repeats.
+func appendExtremes(run, spots []spot) []spot {
 	if len(spots) < 3 {
-		return append([]spot(nil), spots...)
+		return append(run, spots...)
 	}
 	low, high := 0, 0
 	for i, s := range spots {
@@ -88,13 +88,13 @@ func extremes(spots []spot) []spot {
 			high = i
 		}
 	}
-	kept := []spot{spots[0]}
+	run = append(run, spots[0])
 	for _, i := range [...]int{min(low, high), max(low, high), len(spots) - 1} {
-		if spots[i] != kept[len(kept)-1] {
-			kept = append(kept, spots[i])
+		if spots[i] != run[len(run)-1] {
+			run = append(run, spots[i])
 		}
 	}
-	return kept
+	return run
 }
 
 // linePath draws the runs. A run of one spot becomes a dot, which the round cap

@@ -2,7 +2,6 @@ package views
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"readout/server/reading"
@@ -27,22 +26,38 @@ func rateText(s Series) string {
 	return rate(s.Rate) + ", " + rhythm(s)
 }
 
-// note says beside a panel's number how often it comes, or which of several
-// values it is.
-func (p picture) note(hero line) string {
-	if len(p.Columns) < 2 {
-		return rhythm(p.Series)
+// picture is the automatic panel of the topic, made ready.
+func (v *TopicView) picture() picture {
+	panel := v.Panel
+	panel.Series = []*Series{&v.Series}
+	if panel.Title == "" {
+		panel.Title = string(v.Topic)
 	}
-	return hero.Name + ", " + strconv.Itoa(len(p.Columns)) + " values"
+	return draw(panel, v.Now, v.Span)
+}
+
+// everything is the topic with all its values, whatever its panel draws.
+func (v *TopicView) everything() picture { return rowOf(&v.Series, v.Now, v.Span) }
+
+// changeText stands beside the hero: which of several values it is, and its move.
+func (p picture) changeText(hero line) string {
+	text := hero.change(p.ended(), p.span)
+	if len(p.lines)+len(p.words) > 1 {
+		if text == "" {
+			return hero.name
+		}
+		return hero.name + ", " + text
+	}
+	return text
 }
 
 // kind says in words what the topic's values are.
 func (p picture) kind() string {
 	hero, ok := p.hero()
 	switch {
-	case !ok || p.fresh.state == "empty":
+	case !ok || p.state == "empty":
 		return "not known yet"
-	case len(p.lines) > 0 && len(p.states) > 0:
+	case len(p.lines) > 0 && len(p.words) > 0:
 		return "numbers and states"
 	case hero.state:
 		return "state"
@@ -50,9 +65,6 @@ func (p picture) kind() string {
 	kind := "number"
 	if len(p.lines) > 1 {
 		kind = "numbers"
-	}
-	if hero.Kind == "counter" {
-		kind = "counter"
 	}
 	whole := true
 	for _, l := range p.lines {
@@ -81,8 +93,8 @@ func columnNames(columns []reading.Column) string {
 }
 
 // newest returns the last n rows, newest first.
-func (p picture) newest(n int) []Row {
-	rows := slices.Clone(p.Rows[max(0, len(p.Rows)-n):])
+func (s Series) newest(n int) []Row {
+	rows := slices.Clone(s.Rows[max(0, len(s.Rows)-n):])
 	slices.Reverse(rows)
 	return rows
 }
@@ -103,15 +115,16 @@ type change struct {
 
 // changes returns the last n changes of the first state, newest first.
 func (p picture) changes(n int) []change {
-	if len(p.states) == 0 {
+	if len(p.words) == 0 {
 		return nil
 	}
 	var changes []change
-	for _, row := range p.Rows {
-		if p.states[0].index >= len(row.Values) {
+	first := p.words[0]
+	for _, row := range first.series.Rows {
+		if first.index >= len(row.Values) {
 			continue
 		}
-		v := row.Values[p.states[0].index]
+		v := row.Values[first.index]
 		if v.Kind() == reading.None {
 			continue
 		}

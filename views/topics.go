@@ -17,11 +17,15 @@ func (v TopicsView) matchShown() string {
 	return v.Match
 }
 
+// counted says how many topics match, of how many there are.
 func (v TopicsView) counted() string {
 	total := max(v.Total, len(v.Topics))
 	text := decimal(float64(total), 0)
+	if v.All > total {
+		text += " of " + decimal(float64(v.All), 0)
+	}
 	if total > len(v.Topics) {
-		text = decimal(float64(len(v.Topics)), 0) + " of " + text
+		text = "first " + decimal(float64(len(v.Topics)), 0) + " of " + decimal(float64(total), 0)
 	}
 	if v.Rate > 0 {
 		text += ", " + rate(v.Rate)
@@ -29,15 +33,13 @@ func (v TopicsView) counted() string {
 	return text
 }
 
-// ageOnly is the freshness in a column that is headed Age.
-func (p picture) ageOnly() freshness {
-	f := p.fresh
-	f.word = strings.TrimSuffix(f.word, " ago")
-	if f.state == "empty" {
-		f.word = noValue
-	}
-	return f
+// rowOf makes one topic ready for a list.
+func rowOf(s *Series, now, span int64) picture {
+	return draw(Panel{Kind: "row", Title: string(s.Topic), Series: []*Series{s}}, now, span)
 }
+
+// blankRow is the template of a row: a topic that nobody knows yet.
+func blankRow(now, span int64) picture { return rowOf(&Series{}, now, span) }
 
 // shortBase is an address as people type it into curl.
 func shortBase(base string) string { return strings.TrimPrefix(base, "http://") }

@@ -15,12 +15,13 @@ type Action string
 
 // The actions, which are also the scopes of a token.
 const (
-	Push Action = "push" // store readings
-	View Action = "view" // see readings, live and stored
+	Push   Action = "push"   // store readings
+	View   Action = "view"   // see readings, live and stored
+	Manage Action = "manage" // delete a topic with its readings, or leave it out of lists
 )
 
 // Actions is every action there is.
-var Actions = []Action{Push, View}
+var Actions = []Action{Push, View, Manage}
 
 // Principal is who asks. The zero Principal may do nothing.
 type Principal struct {

@@ -38,6 +38,7 @@ func TestCan(t *testing.T) {
 	pusher := principal(t, []access.Action{access.Push}, "orders*", `till{shop="berlin"}`)
 	viewer := principal(t, []access.Action{access.View}, `cpu{host=~"web.*"}`)
 	both := principal(t, []access.Action{access.View, access.Push}, "*")
+	manager := principal(t, []access.Action{access.Manage}, "shop_*")
 	for _, c := range []struct {
 		who    string
 		p      access.Principal
@@ -59,6 +60,13 @@ func TestCan(t *testing.T) {
 		{"both", both, access.Push, `anything{a="b"}`, true},
 		{"both", both, access.View, "anything", true},
 		{"both", both, "admin", "anything", false},
+		{"both", both, access.Manage, "anything", false},
+		{"manager", manager, access.Manage, `shop_orders{shop="berlin"}`, true},
+		{"manager", manager, access.Manage, "disk", false},
+		{"manager", manager, access.View, "shop_orders", false},
+		{"manager", manager, access.Push, "shop_orders", false},
+		{"anonymous", access.Anonymous(), access.Manage, "anything", true},
+		{"nobody", access.Principal{}, access.Manage, "anything", false},
 		{"anonymous", access.Anonymous(), access.Push, "anything", true},
 		{"anonymous", access.Anonymous(), access.View, "anything", true},
 		{"nobody", access.Principal{}, access.View, "anything", false},

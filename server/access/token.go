@@ -23,7 +23,7 @@ type Token struct {
 	ID      string     `json:"id"`
 	Name    string     `json:"name"`              // for people: who has it
 	SHA256  string     `json:"sha256"`            // of the whole token text, in hex
-	Scopes  []Action   `json:"scopes"`            // push, view
+	Scopes  []Action   `json:"scopes"`            // push, view, manage
 	Topics  []string   `json:"topics"`            // selectors; "*" for every topic
 	Expires *time.Time `json:"expires,omitempty"` // RFC 3339; absent for never
 }

@@ -81,7 +81,7 @@ func TestHome(t *testing.T) {
 	if !evaluate[bool](p, first+`.checkVisibility()`) {
 		t.Error("the first run does not show")
 	}
-	const card = `document.querySelector('[data-home-cards] a[href="/t/orders"]')`
+	const card = `document.querySelector('[data-topics-rows] tr:has(a[href="/t/orders"])')`
 	took := p.follows(func() { s.Push("orders", "42") }, card+`.checkVisibility() && !`+first+`.checkVisibility() && `+card+`.querySelector("[data-figure]").textContent === "42"`)
 	t.Logf("the first push to its card: %v", took)
 	p.follows(func() { s.Push("orders", "43") }, card+`.querySelector("[data-figure]").textContent === "43"`)

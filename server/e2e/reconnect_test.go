@@ -171,7 +171,7 @@ func TestReconnectWithoutAHole(t *testing.T) {
 		After string      `json:"after"`
 		Rows  [][]float64 `json:"rows"`
 	}
-	page := evaluate[rendered](p, `JSON.parse(document.querySelector("script[data-series]").textContent)`)
+	page := evaluate[rendered](p, `JSON.parse(document.querySelector("script[data-feeds]").textContent).feeds[0]`)
 
 	const figure = `Number(document.querySelector("[data-value] [data-figure]").textContent.replaceAll(",", ""))`
 	const readOut = `document.querySelector("[data-readout-text]").textContent`

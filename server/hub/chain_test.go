@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -38,12 +39,12 @@ func TestChain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				// A short stream, so that what a viewer missed is sometimes gone.
 				s := servertest.New(t, &servertest.Options{Change: func(o *server.Options) { o.Store.MaxEntries = 60 }})
-				m := &model{t: t, s: s, random: rand.New(rand.NewPCG(seed, 0)), stored: map[string][]stored{}, met: met}
+				m := &model{t: t, s: s, random: rand.New(rand.NewPCG(seed, 0)), stored: map[string][]stored{}, rates: map[string]map[int64]rate{}, newest: map[string]int64{}, met: met}
 				m.run()
 			})
 		})
 	}
-	for _, kind := range []string{"snapshot", "readings", "conflated", "resumed", "gap"} {
+	for _, kind := range []string{"snapshot", "readings", "conflated", "resumed", "gap", "rate", "rate after a resume", "no rate"} {
 		if *chainSeed == 0 && met[kind] == 0 {
 			t.Errorf("%s was never met: the test proves less than it says", kind)
 		}
@@ -59,19 +60,34 @@ type stored struct {
 	values []float64
 }
 
+// rate is what a reading is to a viewer who asks for rates.
+type rate struct {
+	value float64 // as it was stored
+	rate  float64
+	first bool // of its topic: there is no rate
+}
+
 type model struct {
 	t      *testing.T
 	s      *servertest.Server
 	random *rand.Rand
 	next   float64
 	stored map[string][]stored
-	met    map[string]int // how often each thing was seen
+	rates  map[string]map[int64]rate // by topic and the reading's own time, which no two share
+	newest map[string]int64          // times of the topics' newest readings
+	clock  int64                     // ms: the newest of these
+	met    map[string]int            // how often each thing was seen
 }
 
 func (m *model) run() {
+	for _, topic := range chainTopics[:2] { // the values of the third stay what they are
+		if err := m.s.Describe(m.t.Context(), reading.Topic(topic), []reading.Column{{Name: "n", Unit: "orders", Kind: reading.Counter}}); err != nil {
+			m.t.Fatal(err)
+		}
+	}
 	viewers := make([]*viewer, 4)
 	for i := range viewers {
-		viewers[i] = &viewer{m: m, acks: i == 0, on: map[string]string{}, connected: map[string]bool{}}
+		viewers[i] = &viewer{m: m, acks: i == 0, rates: i >= 2, on: map[string]string{}, connected: map[string]bool{}}
 		for _, topic := range chainTopics {
 			viewers[i].on[topic] = ""
 		}
@@ -136,7 +152,9 @@ func (m *model) push(topic string, n int) {
 	entry := stored{}
 	var body strings.Builder
 	for i := range n {
-		m.next++
+		m.next += 1 + float64(m.random.IntN(3))
+		m.clock = max(m.clock+1+m.random.Int64N(3), time.Now().UnixMilli())
+		m.remember(topic, m.clock, m.next)
 		entry.values = append(entry.values, m.next)
 		extra := ""
 		if m.random.IntN(40) == 0 { // columns come as the topic lives
@@ -145,7 +163,7 @@ func (m *model) push(topic string, n int) {
 		if i > 0 {
 			body.WriteByte(',')
 		}
-		fmt.Fprintf(&body, `{"topic":%q,"values":{"n":%g%s}}`, topic, m.next, extra)
+		fmt.Fprintf(&body, `{"topic":%q,"t":%d,"values":{"n":%g%s}}`, topic, m.clock, m.next, extra)
 	}
 	a := m.s.Do(http.MethodPost, "/api/v1/readings", "["+body.String()+"]", "Content-Type", "application/json")
 	var answer struct {
@@ -160,6 +178,23 @@ func (m *model) push(topic string, n int) {
 		m.t.Fatal(err)
 	}
 	m.stored[topic] = append(m.stored[topic], entry)
+}
+
+// remember notes a reading that is about to be stored and its rate.
+func (m *model) remember(topic string, ms int64, value float64) {
+	all := m.rates[topic]
+	if all == nil {
+		all = map[int64]rate{}
+		m.rates[topic] = all
+	}
+	one := rate{value: value, rate: value}
+	if topic != "rare" {
+		newest := m.newest[topic]
+		one.first = newest == 0
+		one.rate = (value - all[newest].value) * 1000 / float64(ms-newest)
+	}
+	all[ms] = one
+	m.newest[topic] = ms
 }
 
 // between returns the entries after one place of a topic's stream and up to another.
@@ -198,6 +233,7 @@ type viewer struct {
 	m         *model
 	socket    *servertest.Socket
 	acks      bool
+	rates     bool // it asks for rates
 	paused    bool
 	on        map[string]string // topics it wants, and the rate of each
 	connected map[string]bool   // topics subscribed on this socket
@@ -242,7 +278,7 @@ func (v *viewer) subscribe(topic, after, rate string) {
 	v.mu.Unlock()
 	id := 1 + slices.Index(chainTopics, topic)
 	// If the server has hung up, the reading goroutine sees it too.
-	_ = v.socket.TrySend(fmt.Sprintf(`{"type":"subscribe","id":%d,"topics":[%q]%s%s}`, id, topic, cursors, rate))
+	_ = v.socket.TrySend(fmt.Sprintf(`{"type":"subscribe","id":%d,"topics":[%q],"rates":%t%s%s}`, id, topic, v.rates, cursors, rate))
 }
 
 // read ends with the socket.
@@ -301,7 +337,7 @@ func (v *viewer) rate(topic string) {
 	}
 	rate := []string{"", `,"rate":0.5`, `,"rate":2`, `,"rate":20`}[v.m.random.IntN(4)]
 	v.on[topic] = rate
-	v.send(fmt.Sprintf(`{"type":"subscribe","id":%d,"topics":[%q]%s}`, 1+slices.Index(chainTopics, topic), topic, rate))
+	v.send(fmt.Sprintf(`{"type":"subscribe","id":%d,"topics":[%q],"rates":%t%s}`, 1+slices.Index(chainTopics, topic), topic, v.rates, rate))
 }
 
 // reconnect goes away without a word and comes back later.
@@ -370,6 +406,7 @@ func (v *viewer) check() (stood int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	last := map[string]string{} // by subscribed topic; empty before its first message
+	whole := map[string]bool{}  // the reading before the next one is there, so that it has a rate
 	for _, e := range v.events {
 		f := e.frame
 		fail := func(format string, args ...any) {
@@ -379,6 +416,7 @@ func (v *viewer) check() (stood int) {
 		switch {
 		case e.begun != "":
 			last[e.begun] = e.after
+			whole[e.begun] = e.after != ""
 			if e.after != "" {
 				v.m.met["resumed"]++
 			}
@@ -405,7 +443,8 @@ func (v *viewer) check() (stood int) {
 				fail("a snapshot in the middle")
 			}
 			all := flatten(v.m.between(f.Topic, reading.Cursor{}, parse(t, f.Cursor())))
-			rows := numbers(t, f)
+			rows := v.numbers(f, false)
+			whole[f.Topic] = true
 			if len(all) > 0 && (len(rows) == 0 || rows[len(rows)-1] != all[len(all)-1]) {
 				fail("the snapshot does not end with the newest reading, %g", all[len(all)-1])
 			}
@@ -418,7 +457,8 @@ func (v *viewer) check() (stood int) {
 				fail("the chain is broken")
 			}
 			all := flatten(v.m.between(f.Topic, parse(t, f.Prev), parse(t, f.Cursor())))
-			rows := numbers(t, f)
+			rows := v.numbers(f, whole[f.Topic])
+			whole[f.Topic] = whole[f.Topic] || len(rows) > 0
 			if f.Of != len(all) {
 				fail("it stands for %d readings, %d are stored there", f.Of, len(all))
 			}
@@ -442,6 +482,7 @@ func (v *viewer) check() (stood int) {
 				fail("%d entries are stored there", len(lost))
 			}
 			last[f.Topic] = f.To
+			whole[f.Topic] = false
 		}
 	}
 	for topic := range v.on {
@@ -466,17 +507,40 @@ func parse(t *testing.T, s string) reading.Cursor {
 	return c
 }
 
-// numbers returns the column n of a frame's rows; it is always the first, since
-// columns keep their places.
-func numbers(t *testing.T, f servertest.Frame) []float64 {
+// numbers returns the column n of a frame's rows, as it was stored; it is always
+// the first, since columns keep their places. Rates are held against the model:
+// only the first reading of all, and the first that came where the one before is
+// not there (whole is false), may have none.
+func (v *viewer) numbers(f servertest.Frame, whole bool) []float64 {
+	t := v.m.t
 	t.Helper()
 	var list []float64
-	for _, row := range f.Rows {
+	for i, row := range f.Rows {
 		n, ok := row[1].(float64)
-		if !ok {
-			t.Fatalf("a row without its first column: %v", row)
+		if !v.rates {
+			if !ok {
+				t.Fatalf("a row without its first column: %v", row)
+			}
+			list = append(list, n)
+			continue
 		}
-		list = append(list, n)
+		ms, _ := row[0].(float64)
+		want, known := v.m.rates[f.Topic][int64(ms)]
+		switch {
+		case !known:
+			t.Fatalf("a row of a time that no reading has: %v", row)
+		case ok && math.Abs(n-want.rate) > 1e-9*want.rate:
+			t.Fatalf("row %d has a rate of %g, want %g in %.300s", i, n, want.rate, f.Raw)
+		case ok && i == 0 && whole && f.Prev != "":
+			v.m.met["rate after a resume"]++
+		case ok:
+			v.m.met["rate"]++
+		case !want.first && (i > 0 || whole):
+			t.Fatalf("row %d has no rate, want %g in %.300s", i, want.rate, f.Raw)
+		default:
+			v.m.met["no rate"]++
+		}
+		list = append(list, want.value)
 	}
 	return list
 }

@@ -2,11 +2,11 @@ package hub
 
 import "readout/server/reading"
 
-// conflate keeps at most about most of the readings, in their order: of each
+// Conflate keeps at most about most of the readings, in their order: of each
 // equal run of them those with the lowest and the highest number of any column,
 // and the last. What it keeps are whole real readings, so no peak is lost and
-// no value is invented. A most of 0 keeps one run.
-func conflate(list []reading.Reading, columns []string, most int) []reading.Reading {
+// no value is invented. A most of 0 keeps one run. Pages use it for what they render.
+func Conflate(list []reading.Reading, columns []string, most int) []reading.Reading {
 	if len(list) <= max(most, 1) {
 		return list
 	}

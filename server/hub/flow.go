@@ -23,16 +23,17 @@ type flow struct {
 	st         *streamer
 	window     time.Duration
 	points     int
+	rates      bool // counters come as rates
 
 	// Guarded by st.mu.
-	state   state
-	last    reading.Cursor // ended the last message, or where the viewer asked to go on
-	resume  bool           // last is set: go on after it instead of with a snapshot
-	fell    bool           // the ring moved past it; it gets what it missed conflated
-	columns int            // how many of st.columns the subscriber was told
-	every   time.Duration  // the shortest time between two messages; 0 for none
-	next    time.Time      // when the next message may go
-	timer   *time.Timer    // brings it back then
+	state  state
+	last   reading.Cursor // ended the last message, or where the viewer asked to go on
+	resume bool           // last is set: go on after it instead of with a snapshot
+	fell   bool           // the ring moved past it; it gets what it missed conflated
+	told   int            // the version of st.naming that the subscriber was told
+	every  time.Duration  // the shortest time between two messages; 0 for none
+	next   time.Time      // when the next message may go
+	timer  *time.Timer    // brings it back then
 }
 
 func (f *flow) advance(end reading.Cursor, now time.Time) {
@@ -110,30 +111,40 @@ func (f *flow) beginFromRing() bool {
 		return true
 	}
 	if f.resume {
-		entries, ok := st.ring.after(f.last)
+		entries, ok := st.ring.after(f.last, st.variant(f))
 		if ok {
 			st.continueWith(f, entries, st.ring.end)
+			st.tellIll(f)
 		}
 		return ok
 	}
-	frame, ok := st.snapshot(f.window, f.points)
+	frame, ok := st.snapshot(f.window, f.points, st.variant(f))
 	if ok {
 		st.open(f, frame, st.ring.end)
+		st.tellIll(f)
 	}
 	return ok
+}
+
+// tellIll says after what the ring knew that there is more which nobody can read
+// now. The caller holds st.mu.
+func (st *streamer) tellIll(f *flow) {
+	if st.ill != nil {
+		f.subscriber.push(st.ill)
+	}
 }
 
 // open sends a snapshot that ends at end and lets the flow go on from there.
 // The caller holds st.mu.
 func (st *streamer) open(f *flow, frame []byte, end reading.Cursor) {
 	f.subscriber.push(frame)
-	f.columns = len(st.columns)
+	f.told = st.naming.version
 	f.advance(end, time.Now())
 	st.catchUp(f)
 }
 
 // continueWith confirms a flow that asked to go on after a cursor: with what
-// follows, even if that is nothing. It names the columns anew, since another
+// follows, in the flow's variant, even if that is nothing. It names the columns anew, since another
 // replica may have named them in another order. The caller holds st.mu.
 func (st *streamer) continueWith(f *flow, entries []reading.Entry, end reading.Cursor) {
 	const most = 1000 // readings in one message
@@ -156,57 +167,70 @@ func (st *streamer) continueWith(f *flow, entries []reading.Entry, end reading.C
 // confirm sends readings that follow f.last and end at end. of is how many they
 // stand for. The caller holds st.mu.
 func (st *streamer) confirm(f *flow, list []reading.Reading, of int, end reading.Cursor) {
-	r := rows{topic: st.topic, order: st.columns, readings: list, id: end, prev: f.last, of: of}
+	r := rows{topic: st.topic, order: st.naming.columns, readings: list, id: end, prev: f.last, of: of}
 	if f.fell {
 		most := wholeCatchUp
 		if f.every > 0 {
 			most = wholeAtRate
 		}
-		r.readings = conflate(list, st.columns, most)
+		r.readings = Conflate(list, st.naming.columns, most)
 	}
 	st.hub.counters.conflated.Add(int64(of - len(r.readings)))
-	if f.columns != len(st.columns) || len(st.columns) == 0 {
-		r.columns, r.units = st.columns, st.units()
+	if f.told != st.naming.version || len(st.naming.columns) == 0 {
+		r.columns, r.units = st.naming.columns, st.naming.units[st.variant(f)]
 		if r.columns == nil {
 			r.columns = []string{}
 		}
 	}
 	f.subscriber.push(readings(r))
-	f.columns = len(st.columns)
+	f.told = st.naming.version
 	f.advance(end, time.Now())
 	st.hub.counters.readings.Add(int64(len(r.readings)))
 }
 
 func (f *flow) snapshotFromStore() error {
-	st := f.st
-	h, err := st.recent(f.window)
-	if err != nil {
-		return err
+	for {
+		life, earlier := f.st.lifeFor(f)
+		h, err := f.st.recent(f.window, earlier)
+		if err != nil || f.openWith(h, life) {
+			return err
+		}
 	}
+}
+
+// openWith sends a snapshot of what was read from the store. It is false when the
+// topic was deleted meanwhile, so that this is the past.
+func (f *flow) openWith(h reading.History, life int) bool {
+	st := f.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if f.state == gone {
-		return nil
+		return true
+	}
+	if life != st.life {
+		return false
 	}
 	st.learn(h.Entries)
 	from := time.Now().Add(-f.window).UnixMilli()
-	st.open(f, st.encodeSnapshot(flatten(h.Entries), h.End, from, f.points), h.End)
-	return nil
+	list := st.rated(f, &meter{}, flatten(h.Entries))
+	st.open(f, st.encodeSnapshot(list, h.End, from, f.points, st.variant(f)), h.End)
+	return true
 }
 
 // resumeEntries is what one read of a resume brings at most. Entries may be
 // packed, and what is read waits in memory until the viewer has taken it.
 const resumeEntries = 200
 
-// gathered is what a flow with a rate has missed over several reads: one message
-// will stand for it.
+// gathered is what a flow that fell behind has missed over several reads: one
+// message will stand for it.
 type gathered struct {
-	list []reading.Reading
-	of   int
+	list  []reading.Reading
+	of    int
+	meter meter // where the counters are after what was read so far
 }
 
 func (f *flow) resumeFromStore() error {
-	var g gathered
+	g := gathered{}
 	f.st.mu.Lock()
 	after := f.last
 	f.st.mu.Unlock()
@@ -220,7 +244,11 @@ func (f *flow) resumeFromStore() error {
 			return f.snapshotFromStore()
 		}
 		after = r.End
-		if f.resumeWith(r, &g) || !f.subscriber.awaitRoom() {
+		done, anew := f.resumeWith(r, &g)
+		if anew {
+			return f.snapshotFromStore()
+		}
+		if done || !f.subscriber.awaitRoom() {
 			return nil
 		}
 	}
@@ -237,16 +265,31 @@ func (f *flow) restart() {
 	}
 }
 
-// resumeWith sends what one read brought, or gathers it. It is true when that
-// was all.
-func (f *flow) resumeWith(r reading.Resumed, g *gathered) (done bool) {
+// resumeWith sends what one read brought, or gathers it. done says that that was
+// all, and anew that the flow begins with a snapshot after all.
+func (f *flow) resumeWith(r reading.Resumed, g *gathered) (done, anew bool) {
 	st := f.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if f.state == gone {
-		return true
+		return true, false
 	}
 	st.learn(r.Entries)
+	if !f.resume {
+		return false, true
+	}
+	if st.variant(f) == asRates {
+		if r.Verdict == reading.Gap {
+			g.meter = meter{} // what came before is not what came just before
+		}
+		g.meter.count(st.naming.counters)
+		g.meter.read(r.Before)
+		rated := make([]reading.Entry, len(r.Entries))
+		for i, e := range r.Entries {
+			rated[i] = reading.Entry{Cursor: e.Cursor, Readings: g.meter.rates(e.Readings)}
+		}
+		r.Entries = rated
+	}
 	if r.Verdict == reading.Gap {
 		if g.of > 0 {
 			st.confirm(f, g.list, g.of, r.From)
@@ -260,23 +303,23 @@ func (f *flow) resumeWith(r reading.Resumed, g *gathered) (done bool) {
 		f.subscriber.push(gap(st.topic, f.last, to, r.Lost, trimmed))
 		f.last = to
 	}
-	if f.fell && f.every > 0 {
+	if f.fell {
 		list := flatten(r.Entries)
 		g.of += len(list)
-		g.list = conflate(append(g.list, list...), st.columns, wholeAtRate)
+		g.list = Conflate(append(g.list, list...), st.naming.columns, wholeCatchUp)
 		if r.More {
-			return false
+			return false, false
 		}
 		st.confirm(f, g.list, g.of, r.End)
 		f.fell = false
 		st.catchUp(f)
-		return true
+		return true, false
 	}
 	if r.More {
 		list := flatten(r.Entries)
 		st.confirm(f, list, len(list), r.End)
-		return false
+		return false, false
 	}
 	st.continueWith(f, r.Entries, r.End)
-	return true
+	return true, false
 }

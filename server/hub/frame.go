@@ -131,6 +131,15 @@ func stale(topic reading.Topic, since time.Time) []byte {
 	return append(b, '}')
 }
 
+// dashboard says which version of a dashboard is the newest. A page that shows
+// another one loads itself anew.
+func dashboard(slug, version string) []byte {
+	b := append([]byte(nil), `{"type":"dashboard","slug":`...)
+	b = reading.AppendJSONString(b, slug)
+	b = append(b, `,"version":`...)
+	return append(reading.AppendJSONString(b, version), '}')
+}
+
 // lag says that this subscriber does not keep up and gets conflated readings.
 func lag(queued int) []byte {
 	return append(appendInt(nil, `{"type":"lag","queued":`, int64(queued)), '}')

@@ -60,6 +60,7 @@ func TestFramesAreTheGoldenOnes(t *testing.T) {
 		"error-topic": ErrorFrame(1, "orders", forbidden),
 		"stale":       stale("orders", time.UnixMilli(1763785197000)),
 		"lag":         lag(81920),
+		"dashboard":   dashboard("shop", "5c1f9a2e"),
 		"drain":       drain(1500 * time.Millisecond),
 		"topics":      grown(1, []reading.Topic{`orders{shop="berlin"}`}),
 		"limit-of":    overLimit(1, []reading.Topic{"zebra"}, 4000),

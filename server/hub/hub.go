@@ -32,8 +32,15 @@ type Options struct {
 	Resume func(ctx context.Context, topic reading.Topic, after reading.Cursor, limit int) (reading.Resumed, error)
 	// Topics returns the known topics that match.
 	Topics func(match func(reading.Topic) bool) []reading.Topic
-	// Units returns the units of a topic's columns by name.
-	Units func(topic reading.Topic) map[string]string
+	// Doubt is how many entries in one batch of Tail say that older ones may have
+	// been trimmed before they were read; then Resume is asked. 0 is never.
+	Doubt int
+	// Columns returns what is known of a topic's columns: their units and kinds.
+	Columns func(topic reading.Topic) []reading.Column
+
+	// Dashboard returns the version of a dashboard, empty for one that is not known;
+	// nil when there are none.
+	Dashboard func(slug string) string
 
 	Replica  string
 	Linger   time.Duration // how long a streamer outlives its last subscriber; default 10 s
@@ -142,6 +149,29 @@ func (h *Hub) TopicAdded(topic reading.Topic) {
 	for _, s := range selecting {
 		s.appeared(topic)
 	}
+}
+
+// TopicDescribed tells the hub that a topic's columns, units or kinds changed.
+func (h *Hub) TopicDescribed(topic reading.Topic) {
+	if st := h.streamer(topic); st != nil {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		st.describe()
+	}
+}
+
+// TopicDeleted tells the hub that a topic was deleted: its viewers get a reset and
+// a snapshot of what is there now.
+func (h *Hub) TopicDeleted(topic reading.Topic) {
+	if st := h.streamer(topic); st != nil {
+		st.deleted()
+	}
+}
+
+func (h *Hub) streamer(topic reading.Topic) *streamer {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.streamers[topic]
 }
 
 // watch returns the topic's streamer and holds it until release.

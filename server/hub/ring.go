@@ -9,10 +9,14 @@ import (
 
 // ring holds the newest entries of one topic without a hole: everything of the
 // stream after start and up to end. It is bounded by readings, not by entries,
-// since a packed entry holds up to 256 of them.
+// since a packed entry holds up to 256 of them. While somebody wants rates, they
+// are made once, as entries come, and lie beside them.
 type ring struct {
 	entries []reading.Entry
-	start   reading.Cursor // just before entries[0]
+	rated   []reading.Entry   // beside entries, as rates; only with meter
+	meter   *meter            // where the counters are at end; nil while rates are not wanted or nothing is a counter
+	dropped []reading.Reading // of the entry at start, if the ring held it
+	start   reading.Cursor    // just before entries[0]
 	end     reading.Cursor
 	since   int64 // the ring holds every kept reading of this time (ms) or later
 	count   int   // readings in entries
@@ -49,7 +53,31 @@ func before(c reading.Cursor) reading.Cursor {
 	return c
 }
 
-func (r *ring) add(e reading.Entry) {
+// rate makes the ring hold rates of these counters too, from now on; none ends
+// that. anew says that columns which the ring holds became counters or ceased to be.
+func (r *ring) rate(counters []counter, anew bool) {
+	switch {
+	case len(counters) == 0:
+		r.rated, r.meter = nil, nil
+	case r.meter != nil && !anew:
+		r.meter.count(counters)
+	default:
+		r.meter = &meter{}
+		r.meter.count(counters)
+		r.meter.read(r.dropped)
+		r.rated = make([]reading.Entry, 0, len(r.entries))
+		for _, e := range r.entries {
+			r.rated = append(r.rated, reading.Entry{Cursor: e.Cursor, Readings: r.meter.rates(e.Readings)})
+		}
+	}
+}
+
+// add takes an entry over and returns it as rates, if those are wanted.
+func (r *ring) add(e reading.Entry) (rated reading.Entry) {
+	if r.meter != nil {
+		rated = reading.Entry{Cursor: e.Cursor, Readings: r.meter.rates(e.Readings)}
+		r.rated = append(r.rated, rated)
+	}
 	r.entries = append(r.entries, e)
 	r.count += len(e.Readings)
 	r.end = e.Cursor
@@ -62,24 +90,42 @@ func (r *ring) add(e reading.Entry) {
 		}
 		drop++
 	}
+	if drop == 0 {
+		return rated
+	}
+	r.dropped = r.entries[drop-1].Readings
 	clear(r.entries[:drop]) // the array lives on until append moves it; its dropped readings need not
 	r.entries = r.entries[drop:]
+	if r.meter != nil {
+		clear(r.rated[:drop])
+		r.rated = r.rated[drop:]
+	}
+	return rated
 }
 
-// after returns the entries that follow c, and whether the ring knows that
-// nothing lies between c and the first of them.
-func (r *ring) after(c reading.Cursor) ([]reading.Entry, bool) {
+// after returns the entries that follow c, as they were stored or as rates, and
+// whether the ring knows that nothing lies between c and the first of them.
+func (r *ring) after(c reading.Cursor, v variant) ([]reading.Entry, bool) {
+	entries := r.as(v)
 	if c.Epoch != "" && c.Epoch != r.end.Epoch || c.ID.Compare(r.end.ID) > 0 || c.ID.Compare(r.start.ID) < 0 {
 		return nil, false
 	}
 	if c.ID == r.start.ID {
-		return r.entries, true
+		return entries, true
 	}
 	at, found := slices.BinarySearchFunc(r.entries, c.ID, func(e reading.Entry, id reading.StreamID) int { return e.Cursor.ID.Compare(id) })
 	if !found {
 		return nil, false // an ID that never was; the store decides what that means
 	}
-	return r.entries[at+1:], true
+	return entries[at+1:], true
+}
+
+// as returns all entries in a variant.
+func (r *ring) as(v variant) []reading.Entry {
+	if v == asRates {
+		return r.rated
+	}
+	return r.entries
 }
 
 // flatten returns the readings of entries in stream order.

@@ -30,7 +30,7 @@ func TestRingKnowsWhatItHolds(t *testing.T) {
 		{"another life of the stream", reading.Cursor{ID: reading.StreamID{Ms: 10}, Ordinal: 7, Epoch: "other"}, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			entries, known := r.after(c.after)
+			entries, known := r.after(c.after, asStored)
 			if known != c.known || len(entries) != c.count {
 				t.Errorf("got %d entries, known %t; want %d, %t", len(entries), known, c.count, c.known)
 			}
@@ -53,7 +53,7 @@ func TestRingDropsTheOldest(t *testing.T) {
 	if r.start != at(1006, 997) || r.end != at(1009, 1000) || r.since != 1007 {
 		t.Errorf("holds %v to %v, since %d", r.start, r.end, r.since)
 	}
-	if _, known := r.after(at(1005, 996)); known {
+	if _, known := r.after(at(1005, 996), asStored); known {
 		t.Error("claims to know what follows a dropped entry")
 	}
 }
@@ -71,7 +71,7 @@ func TestConflateKeepsExtremesAndTheLast(t *testing.T) {
 		list = append(list, one(int64(i), f))
 	}
 	for _, most := range []int{0, 30, 100} {
-		kept := conflate(list, []string{"value"}, most)
+		kept := Conflate(list, []string{"value"}, most)
 		seen := map[int64]bool{}
 		for i, r := range kept {
 			seen[r.Time] = true
@@ -86,7 +86,7 @@ func TestConflateKeepsExtremesAndTheLast(t *testing.T) {
 			t.Errorf("most %d: kept %d", most, len(kept))
 		}
 	}
-	if got := conflate(list[:3], []string{"value"}, 100); len(got) != 3 {
+	if got := Conflate(list[:3], []string{"value"}, 100); len(got) != 3 {
 		t.Errorf("thinned %d of 3 readings that all fit", 3-len(got))
 	}
 }

@@ -61,6 +61,8 @@ type Subscriber struct {
 	acked    int64
 	stalled  time.Time // since when too much is unacked; zero when it is not
 	finished *Closed
+	follows  map[int64]string  // dashboards by subscription
+	changed  map[string]string // versions of those of them that have changed and were not told yet
 }
 
 // Join adds a subscriber. can says whether it may view a topic.
@@ -133,6 +135,10 @@ func (s *Subscriber) Next(ctx context.Context) ([][]byte, error) {
 func (s *Subscriber) take() (frames [][]byte, late []*flow, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for slug, version := range s.changed {
+		s.enqueue(dashboard(slug, version))
+	}
+	clear(s.changed)
 	if len(s.queue) > 0 {
 		frames = s.queue
 		s.sent += int64(s.queued)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -33,6 +34,9 @@ type Subscription struct {
 	Window time.Duration // of snapshots; 0 for 5 min
 	Points int           // readings in a snapshot at most; 0 for 600
 	Rate   float64       // messages a second for each topic at most; 0 for all
+	Rates  bool          // counters come as rates a second; one topic comes to one subscriber in one way
+
+	Dashboard string // the dashboard whose changes the subscriber wants to know of; empty for none
 }
 
 type subscription struct {
@@ -57,6 +61,7 @@ func (s *Subscriber) Subscribe(want Subscription) {
 	}
 	sub.Subscription = s.defaults(want)
 	sub.Topics, sub.After = nil, nil // a request may be large, and is not needed again
+	s.follow(want.ID, want.Dashboard)
 	for topic := range sub.topics {
 		pace, _ := s.pace(topic)
 		s.flows[topic].setPace(pace)
@@ -80,20 +85,30 @@ func (s *Subscriber) Subscribe(want Subscription) {
 		default:
 			if err := s.can(topic); err != nil {
 				refused.tell(string(topic), err)
-			} else if !s.add(sub, topic, after) {
-				left.add(topic)
+			} else {
+				s.want(sub, topic, after, &left, &refused)
 			}
 		}
 	}
 	if len(selectors) > 0 { // one look through the catalog for all of them
 		for _, topic := range s.hub.o.Topics(func(t reading.Topic) bool { return picked(selectors, t) }) {
-			if s.can(topic) == nil && !s.add(sub, topic, after) {
-				left.add(topic)
+			if s.can(topic) == nil {
+				s.want(sub, topic, after, &left, &refused)
 			}
 		}
 	}
 	if len(left.topics) > 0 {
 		s.push(overLimit(want.ID, left.topics, left.of))
+	}
+}
+
+// want adds a topic and notes why it cannot be.
+func (s *Subscriber) want(sub *subscription, topic reading.Topic, after map[reading.Topic]reading.Cursor, left *leftOut, refused *refusals) {
+	switch err := s.add(sub, topic, after); {
+	case errors.Is(err, errFull):
+		left.add(topic)
+	case err != nil:
+		refused.tell(string(topic), err)
 	}
 }
 
@@ -159,6 +174,7 @@ func (s *Subscriber) Unsubscribe(id int64) {
 		return
 	}
 	delete(s.subscriptions, id)
+	s.follow(id, "")
 	for topic := range sub.topics {
 		if pace, covered := s.pace(topic); covered {
 			s.flows[topic].setPace(pace)
@@ -223,10 +239,13 @@ func (s *Subscriber) grow(topic reading.Topic) {
 		if _, has := sub.topics[topic]; has || !sub.selects(topic) {
 			continue
 		}
-		if s.add(sub, topic, nil) {
+		switch err := s.add(sub, topic, nil); {
+		case err == nil:
 			s.push(grown(sub.ID, []reading.Topic{topic}))
-		} else {
+		case errors.Is(err, errFull):
 			s.push(overLimit(sub.ID, []reading.Topic{topic}, 1))
+		default:
+			s.push(ErrorFrame(sub.ID, string(topic), err))
 		}
 	}
 }
@@ -240,14 +259,16 @@ func (sub *subscription) selects(topic reading.Topic) bool {
 	return false
 }
 
-// add lets a topic flow for a subscription. It is false when the limit is reached.
-func (s *Subscriber) add(sub *subscription, topic reading.Topic, after map[reading.Topic]reading.Cursor) bool {
+var errFull = errors.New("the subscriber has as many topics as it may")
+
+// add lets a topic flow for a subscription. The error is errFull or for the viewer.
+func (s *Subscriber) add(sub *subscription, topic reading.Topic, after map[reading.Topic]reading.Cursor) error {
 	f := s.flows[topic]
 	if f == nil {
 		if len(s.flows) >= s.hub.o.Limits.Topics {
-			return false
+			return errFull
 		}
-		f = &flow{subscriber: s, st: s.hub.watch(topic), window: sub.Window, points: sub.Points, every: every(sub.Rate)}
+		f = &flow{subscriber: s, st: s.hub.watch(topic), window: sub.Window, points: sub.Points, rates: sub.Rates, every: every(sub.Rate)}
 		f.last, f.resume = after[topic], false
 		if cursor, ok := after[topic]; ok {
 			f.last, f.resume = cursor, true
@@ -255,19 +276,25 @@ func (s *Subscriber) add(sub *subscription, topic reading.Topic, after map[readi
 		s.flows[topic] = f
 		f.st.mu.Lock()
 		f.st.flows[f] = struct{}{}
-		since := f.st.stale
+		if f.rates {
+			f.st.wantRates()
+		}
+		ill := f.st.ill
 		f.st.mu.Unlock()
-		if !since.IsZero() {
-			s.push(stale(topic, since))
+		if ill != nil {
+			s.push(ill)
 		}
 		s.join(f)
 		sub.topics[topic] = struct{}{}
-		return true
+		return nil
+	}
+	if f.rates != sub.Rates {
+		return problem.New("bad_request", "this socket has the topic with rates:%t already; unsubscribe that first", f.rates)
 	}
 	sub.topics[topic] = struct{}{}
 	pace, _ := s.pace(topic)
 	f.setPace(pace)
-	return true
+	return nil
 }
 
 // setPace changes how often a flow may send, from now on: it does not wait as

@@ -28,8 +28,8 @@ func quiet() hub.Options {
 		Resume: func(context.Context, reading.Topic, reading.Cursor, int) (reading.Resumed, error) {
 			return reading.Resumed{}, nil
 		},
-		Topics: func(func(reading.Topic) bool) []reading.Topic { return nil },
-		Units:  func(reading.Topic) map[string]string { return nil },
+		Topics:  func(func(reading.Topic) bool) []reading.Topic { return nil },
+		Columns: func(reading.Topic) []reading.Column { return nil },
 	}
 }
 
@@ -235,4 +235,74 @@ func TestAPanicEndsOneStreamer(t *testing.T) {
 			t.Errorf("%d panics counted", n)
 		}
 	})
+}
+
+// What panics while a flow begins ends that subscriber, and holds no lock: the
+// others of the topic go on, and who comes back begins.
+func TestAPanicWhileAFlowBegins(t *testing.T) {
+	for name, panics := range map[string]func(o *hub.Options, armed *atomic.Bool){
+		"under the streamer's lock": func(o *hub.Options, armed *atomic.Bool) {
+			o.Columns = func(reading.Topic) []reading.Column {
+				if armed.CompareAndSwap(true, false) {
+					panic("a mistake")
+				}
+				return nil
+			}
+		},
+		"in a read of the store": func(o *hub.Options, armed *atomic.Bool) {
+			resume := o.Resume
+			o.Resume = func(ctx context.Context, topic reading.Topic, after reading.Cursor, limit int) (reading.Resumed, error) {
+				if armed.CompareAndSwap(true, false) {
+					panic("a mistake")
+				}
+				return resume(ctx, topic, after, limit)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := newSource()
+				o := src.options()
+				var armed atomic.Bool
+				// The resume brings a column that nobody knows yet, so that it asks what it means.
+				o.Resume = func(_ context.Context, _ reading.Topic, after reading.Cursor, _ int) (reading.Resumed, error) {
+					e := src.entry()
+					e.Readings[0].Values = append(e.Readings[0].Values, reading.Named{Name: fmt.Sprint("new", src.count), Value: reading.NumberOf(1)})
+					return reading.Resumed{From: after, Entries: []reading.Entry{e}, End: e.Cursor}, nil
+				}
+				panics(&o, &armed)
+				h := hub.New(o)
+				defer h.Close()
+				other := h.Join(anyone)
+				defer other.Leave()
+				other.Subscribe(hub.Subscription{ID: 1, Topics: []string{"net"}})
+				src.send(1)
+				framesOf(t, other)
+
+				armed.Store(true)
+				s := h.Join(anyone)
+				defer s.Leave()
+				s.Subscribe(hub.Subscription{ID: 1, Topics: []string{"net"}, After: map[string]string{"net": "5-0"}})
+				synctest.Wait()
+				framesIn(s, time.Second)
+				var closed *hub.Closed
+				if _, err := s.Next(t.Context()); !errors.As(err, &closed) || closed.Code != 1011 {
+					t.Errorf("it ends with %v", err)
+				}
+				src.send(1)
+				if got := framesOf(t, other); len(got) != 1 || got[0].Type != "readings" {
+					t.Errorf("the other one got %+v", got)
+				}
+				again := h.Join(anyone)
+				defer again.Leave()
+				again.Subscribe(hub.Subscription{ID: 1, Topics: []string{"net"}})
+				if got := framesOf(t, again); len(got) == 0 || got[0].Type != "snapshot" {
+					t.Errorf("one who comes later got %+v", got)
+				}
+				if n := h.Stats().Panics; n != 1 {
+					t.Errorf("%d panics counted", n)
+				}
+			})
+		})
+	}
 }

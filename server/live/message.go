@@ -19,7 +19,10 @@ type message struct {
 	Window string            `json:"window"`
 	Points int               `json:"points"`
 	Rate   float64           `json:"rate"`
+	Rates  bool              `json:"rates"`
 	Bytes  int64             `json:"bytes"`
+
+	Dashboard string `json:"dashboard"`
 }
 
 const (
@@ -62,8 +65,10 @@ func (m *message) checkSubscribe() error {
 	switch {
 	case m.ID <= 0:
 		return problem.New("bad_message", "subscribe needs an id of its own, 1 or more")
-	case len(m.Topics) == 0:
-		return problem.New("bad_message", "subscribe needs topics")
+	case len(m.Topics) == 0 && m.Dashboard == "":
+		return problem.New("bad_message", "subscribe needs topics or a dashboard")
+	case m.Dashboard != "" && !isSlug(m.Dashboard):
+		return problem.New("bad_message", "a dashboard is named by 1 to 63 of a-z 0-9 and -")
 	case m.Points < 0 || m.Points > maxPoints:
 		return problem.New("bad_message", "points must lie between 1 and %d", maxPoints)
 	case m.Rate != 0 && (m.Rate < minRate || m.Rate > maxRate):
@@ -71,6 +76,19 @@ func (m *message) checkSubscribe() error {
 	}
 	_, err := m.window()
 	return err
+}
+
+// isSlug holds what a viewer names to what a dashboard's file may be called.
+func isSlug(s string) bool {
+	if len(s) > 63 || s[0] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *message) window() (time.Duration, error) {
@@ -86,5 +104,7 @@ func (m *message) window() (time.Duration, error) {
 
 func (m *message) subscription() hub.Subscription {
 	window, _ := m.window() // decode has checked it
-	return hub.Subscription{ID: m.ID, Topics: m.Topics, After: m.After, Window: window, Points: m.Points, Rate: m.Rate}
+	return hub.Subscription{
+		ID: m.ID, Topics: m.Topics, After: m.After, Window: window, Points: m.Points, Rate: m.Rate, Rates: m.Rates, Dashboard: m.Dashboard,
+	}
 }

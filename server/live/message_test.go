@@ -25,6 +25,8 @@ func TestDecode(t *testing.T) {
 		{`{"type":"subscribe","id":1,"topics":["a"],"rate":0.001}`, message{Type: "subscribe", ID: 1, Topics: []string{"a"}, Rate: 0.001}},
 		{`{"type":"subscribe","id":1,"topics":["a"],"rate":0}`, message{Type: "subscribe", ID: 1, Topics: []string{"a"}}},
 		{`{"type":"subscribe","id":1,"topics":["a"],"after":null,"window":null}`, message{Type: "subscribe", ID: 1, Topics: []string{"a"}}},
+		{`{"type":"subscribe","id":1,"topics":["a"],"rates":true}`, message{Type: "subscribe", ID: 1, Topics: []string{"a"}, Rates: true}},
+		{`{"type":"subscribe","id":1,"dashboard":"shop-2"}`, message{Type: "subscribe", ID: 1, Dashboard: "shop-2"}},
 		{`{"type":"unsubscribe","id":1}`, message{Type: "unsubscribe", ID: 1}},
 		{`{"type":"pause"}`, message{Type: "pause"}},
 		{` { "type" : "resume" } ` + "\n", message{Type: "resume"}},
@@ -38,11 +40,11 @@ func TestDecode(t *testing.T) {
 			}
 		})
 	}
-	m, err := decode([]byte(`{"type":"subscribe","id":7,"topics":["a","b"],"after":{"a":"1-1"},"window":"90s","points":10,"rate":2}`))
+	m, err := decode([]byte(`{"type":"subscribe","id":7,"topics":["a","b"],"after":{"a":"1-1"},"window":"90s","points":10,"rate":2,"rates":true,"dashboard":"shop"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := hub.Subscription{ID: 7, Topics: []string{"a", "b"}, After: map[string]string{"a": "1-1"}, Window: 90 * time.Second, Points: 10, Rate: 2}
+	want := hub.Subscription{ID: 7, Topics: []string{"a", "b"}, After: map[string]string{"a": "1-1"}, Window: 90 * time.Second, Points: 10, Rate: 2, Rates: true, Dashboard: "shop"}
 	if got := m.subscription(); !reflect.DeepEqual(got, want) {
 		t.Errorf("asks for %+v, want %+v", got, want)
 	}
@@ -51,7 +53,9 @@ func TestDecode(t *testing.T) {
 // What is wrong with a message is answered with its id, so that a viewer can
 // tell which of its requests failed.
 func TestDecodeKeepsTheIDOfWhatItRefuses(t *testing.T) {
-	for _, message := range []string{`{"type":"subscribe","id":5}`, `{"id":5}`, `{"type":"nonsense","id":5}`, `{"type":"subscribe","id":5,"topics":["a"],"rate":-1}`} {
+	for _, message := range []string{`{"type":"subscribe","id":5}`, `{"id":5}`, `{"type":"nonsense","id":5}`, `{"type":"subscribe","id":5,"topics":["a"],"rate":-1}`,
+		`{"type":"subscribe","id":5,"dashboard":"../shop"}`, `{"type":"subscribe","id":5,"dashboard":"-shop"}`,
+	} {
 		m, err := decode([]byte(message))
 		if err == nil || m.ID != 5 {
 			t.Errorf("%s: id %d, %v", message, m.ID, err)
@@ -99,7 +103,7 @@ func FuzzMessage(f *testing.F) {
 		case "pause", "resume":
 		case "subscribe":
 			s := m.subscription()
-			if s.ID < 1 || len(s.Topics) == 0 || s.Window < 0 || s.Points < 0 || s.Points > maxPoints || s.Rate < 0 || s.Rate > maxRate {
+			if s.ID < 1 || len(s.Topics) == 0 && s.Dashboard == "" || s.Window < 0 || s.Points < 0 || s.Points > maxPoints || s.Rate < 0 || s.Rate > maxRate {
 				t.Fatalf("subscribe out of its limits: %+v", s)
 			}
 			if s.Rate > 0 && time.Duration(float64(time.Second)/s.Rate) <= 0 {

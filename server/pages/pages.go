@@ -8,25 +8,28 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
+	"readout/server/dashboard"
 	"readout/server/problem"
 	"readout/server/reading"
 	"readout/views"
 )
 
 const (
-	chartEntries = 600             // newest entries that a topic's page shows
-	chartRows    = 2000            // rows of them at most: entries may be packed
-	listTopics   = 200             // topics in the list; a selector narrows it
-	homeTopics   = 12              // cards on the home page
-	sparkEntries = 60              // newest entries of each topic in a list
-	sparkRows    = 120             // rows of them at most
-	rateOver     = 1 * time.Minute // what a rate is taken over
+	exportEntries = 600             // newest entries of a topic as json, csv or txt
+	exportRows    = 2000            // rows of them at most: entries may be packed
+	listTopics    = 200             // topics in the list; a selector narrows it
+	homeTopics    = 12              // rows on the home page
+	homeHeadlines = 60              // dashboards on it that have a figure: each is matched with every topic
+	sparkEntries  = 60              // newest entries of each topic in a list
+	sparkRows     = 120             // rows of them at most
+	rateOver      = 1 * time.Minute // what a rate is taken over
 )
 
 // Options are what pages are made from. The functions are required.
@@ -48,43 +51,32 @@ type Options struct {
 	// Frameable lets other sites frame the answer.
 	Frameable func(w http.ResponseWriter)
 
+	API        API
+	Dashboards *dashboard.Library
+
 	MemoryOnly bool
 	Retention  time.Duration
-	Own        []reading.Topic // topics that this process feeds itself
+	// Own says whether this process feeds a topic itself.
+	Own func(topic reading.Topic) bool
+
+	Development bool // the page of components is served
 }
 
 // Pages are the handlers.
-type Pages struct{ o Options }
+type Pages struct {
+	o      Options
+	slots  chan struct{}           // as many as windows of readings are in memory at once
+	manual func() (*manual, error) // the pages of package docs, rendered once
+}
 
 // New returns the handlers.
-func New(o Options) *Pages { return &Pages{o} }
-
-// Home serves GET /.
-func (p *Pages) Home(w http.ResponseWriter, r *http.Request) error {
-	known := p.o.Topics(p.visible(r, func(reading.Topic) bool { return true }))
-	v := views.HomeView{Page: p.page(r), Own: p.o.Own, Total: len(known)}
-	var machine, topics []reading.Topic
-	for _, topic := range known {
-		switch {
-		case !slices.Contains(p.o.Own, topic):
-			topics = append(topics, topic)
-		case !strings.HasPrefix(topic.Name(), "readout_"): // how the server does is not what the machine does
-			machine = append(machine, topic)
-		}
-	}
-	var err error
-	if v.Machine, err = p.series(r.Context(), machine); err != nil {
-		return err
-	}
-	if v.Topics, err = p.series(r.Context(), topics[:min(len(topics), homeTopics)]); err != nil {
-		return err
-	}
-	return render(w, r, http.StatusOK, views.HomePage(v))
+func New(o Options) *Pages {
+	return &Pages{o: o, slots: rangeSlots(), manual: sync.OnceValues(loadManual)}
 }
 
 // Topics serves GET /topics.
 func (p *Pages) Topics(w http.ResponseWriter, r *http.Request) error {
-	v := views.TopicsView{Page: p.page(r), Match: r.URL.Query().Get("match")}
+	v := views.TopicsView{Page: p.page(r), Match: r.URL.Query().Get("match"), Hidden: r.URL.Query().Get("hidden") == "1"}
 	if v.Match == "" {
 		v.Match = "*"
 	}
@@ -100,9 +92,10 @@ func (p *Pages) Topics(w http.ResponseWriter, r *http.Request) error {
 			match = func(t reading.Topic) bool { return selector.Match(t) || beginning.Match(t) }
 		}
 	}
-	topics := p.o.Topics(p.visible(r, match))
-	v.Total = len(topics)
-	if v.Topics, err = p.series(r.Context(), topics[:min(len(topics), listTopics)]); err != nil {
+	all := p.o.Topics(p.listed(r, v.Hidden, func(reading.Topic) bool { return true }))
+	topics := slices.DeleteFunc(slices.Clone(all), func(t reading.Topic) bool { return !match(t) })
+	v.All, v.Total = len(all), len(topics)
+	if v.Topics, err = p.list(r.Context(), topics[:min(len(topics), listTopics)]); err != nil {
 		return err
 	}
 	for _, s := range v.Topics {
@@ -130,16 +123,8 @@ func (p *Pages) page(r *http.Request) views.Page {
 	return views.Page{Now: time.Now().UnixMilli(), Base: p.o.Base(r), MemoryOnly: p.o.MemoryOnly}
 }
 
-// visible narrows a match to what the viewer may see.
-func (p *Pages) visible(r *http.Request, match func(reading.Topic) bool) func(reading.Topic) bool {
-	return func(t reading.Topic) bool { return match(t) && p.o.Can(r, t) == nil }
-}
-
-// series reads what lists show of topics, all in one trip to the store.
-func (p *Pages) series(ctx context.Context, topics []reading.Topic) ([]views.Series, error) {
-	if len(topics) == 0 {
-		return nil, nil
-	}
+// list reads what lists show of topics, all in one trip to the store.
+func (p *Pages) list(ctx context.Context, topics []reading.Topic) ([]views.Series, error) {
 	latest, err := p.o.Latest(ctx, topics, sparkEntries)
 	if err != nil {
 		return nil, err
@@ -150,61 +135,11 @@ func (p *Pages) series(ctx context.Context, topics []reading.Topic) ([]views.Ser
 		if n := len(latest[i]); n > 0 {
 			h.End = latest[i][n-1].Cursor
 		}
-		list = append(list, p.one(topic, h, sparkRows))
+		s := p.one(topic, h, sparkRows)
+		s.Hidden = p.o.API.Hidden(topic)
+		list = append(list, s)
 	}
 	return list, nil
-}
-
-// one builds the series of one topic from the end of its stream.
-func (p *Pages) one(topic reading.Topic, h reading.History, most int) views.Series {
-	s := views.Series{Topic: topic, Columns: p.o.Columns(topic)}
-	if h.End.Epoch != "" || len(h.Entries) > 0 {
-		s.Cursor = h.End.String()
-	}
-	var list []reading.Reading
-	for _, e := range h.Entries {
-		list = append(list, e.Readings...)
-	}
-	list = list[max(0, len(list)-most):]
-	slices.SortStableFunc(list, func(a, b reading.Reading) int { return int(a.Time - b.Time) })
-	at := map[string]int{}
-	for i, c := range s.Columns {
-		at[c.Name] = i
-	}
-	for _, r := range list {
-		for _, v := range r.Values {
-			if _, ok := at[v.Name]; !ok {
-				at[v.Name] = len(s.Columns)
-				s.Columns = append(s.Columns, reading.Column{Name: v.Name})
-			}
-		}
-	}
-	for _, r := range list {
-		row := views.Row{Time: r.Time, Values: make([]reading.Value, len(s.Columns))}
-		for _, v := range r.Values {
-			row.Values[at[v.Name]] = v.Value
-		}
-		s.Rows = append(s.Rows, row)
-	}
-	s.Interval = reading.Interval(list)
-	s.Rate = rate(s.Rows, time.Now().UnixMilli())
-	return s
-}
-
-// rate is how many rows a second the last minute brought.
-func rate(rows []views.Row, now int64) float64 {
-	from := now - rateOver.Milliseconds()
-	n, oldest := 0, now
-	for _, row := range slices.Backward(rows) {
-		if row.Time < from {
-			return float64(n) / rateOver.Seconds()
-		}
-		n, oldest = n+1, row.Time
-	}
-	if n < 2 || oldest >= now { // fewer rows than a minute: over the time that they cover
-		return float64(n) / rateOver.Seconds()
-	}
-	return float64(n) * 1000 / float64(now-oldest)
 }
 
 // render writes a page. An error means that nothing was written.

@@ -1,13 +1,13 @@
 package pages
 
 import (
-	"context"
 	"encoding/csv"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"readout/server/dashboard"
 	"readout/server/problem"
 	"readout/server/reading"
 	"readout/views"
@@ -23,19 +23,23 @@ func (p *Pages) Topic(w http.ResponseWriter, r *http.Request, topic reading.Topi
 	if err != nil {
 		return err
 	}
-	s, err := p.topic(r.Context(), topic)
+	if options.format != "html" {
+		return p.export(w, r, topic, options.format)
+	}
+	s, err := p.course(r.Context(), topic, options.span)
 	if err != nil {
 		return err
 	}
-	switch options.format {
-	case "json":
-		return writeJSON(w, s)
-	case "csv":
-		return writeCSV(w, s)
-	case "txt":
-		return writeText(w, s)
+	s.Hidden = p.o.API.Hidden(topic)
+	automatic := dashboard.Automatic(topic, s.Columns, lastOf(s))
+	panel, err := toView(automatic)
+	if err != nil {
+		return err
 	}
-	v := views.TopicView{Page: p.page(r), Series: s, Kept: p.o.Retention, Key: p.o.Key(topic), Theme: options.theme, Formats: []string{"json", "csv", "txt"}}
+	v := views.TopicView{
+		Page: p.page(r), Panel: panel, Series: s, Span: options.span.Milliseconds(), Kept: p.o.Retention, Key: p.o.Key(topic),
+		Theme: options.theme, Formats: []string{"json", "csv", "txt"}, Hidden: s.Hidden, Manage: p.o.API.Manage(r, topic) == nil,
+	}
 	if options.embed {
 		p.o.Frameable(w)
 		return render(w, r, http.StatusOK, views.EmbedPage(v))
@@ -43,17 +47,26 @@ func (p *Pages) Topic(w http.ResponseWriter, r *http.Request, topic reading.Topi
 	return render(w, r, http.StatusOK, views.TopicPage(v))
 }
 
-func (p *Pages) topic(ctx context.Context, topic reading.Topic) (views.Series, error) {
-	h, err := p.o.Recent(ctx, topic, chartEntries)
+// export answers with the newest readings of a topic, as they were sent.
+func (p *Pages) export(w http.ResponseWriter, r *http.Request, topic reading.Topic, format string) error {
+	h, err := p.o.Recent(r.Context(), topic, exportEntries)
 	if err != nil {
-		return views.Series{}, err
+		return err
 	}
-	return p.one(topic, h, chartRows), nil
+	switch s := p.stored(topic, h, exportRows); format {
+	case "json":
+		return writeJSON(w, s)
+	case "csv":
+		return writeCSV(w, s)
+	default:
+		return writeText(w, s)
+	}
 }
 
 type options struct {
 	format, theme string
 	embed         bool
+	span          time.Duration
 }
 
 // Format returns what ?format= or Accept asks for; html without either.
@@ -82,7 +95,7 @@ func Format(r *http.Request) (string, error) {
 
 // viewOptions reads the query of a topic's page: in GET it never holds labels.
 func viewOptions(r *http.Request) (options, error) {
-	o := options{theme: "auto"}
+	o := options{theme: "auto", span: usualSpan}
 	var err error
 	if o.format, err = Format(r); err != nil {
 		return o, err
@@ -97,6 +110,10 @@ func viewOptions(r *http.Request) (options, error) {
 			o.embed = true
 		case name == "theme" && (value == "light" || value == "dark" || value == "auto"):
 			o.theme = value
+		case name == "window":
+			if o.span, err = readSpan(value); err != nil {
+				return o, err
+			}
 		case name == "view" || name == "theme":
 			return o, problem.New("bad_request", "%s has no %s; use view=embed and theme=light, dark or auto", name, reading.Quote(value))
 		default:

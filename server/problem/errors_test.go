@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write docs/errors.md from the table")
 
 func TestTable(t *testing.T) {
 	// Statuses that say something else, or nothing, to a sender (PROMISES 2.2).
-	statuses := []int{400, 401, 403, 404, 405, 406, 408, 413, 415, 421, 422, 426, 429, 500, 503}
+	statuses := []int{400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 421, 422, 426, 429, 500, 503}
 	word := regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 	seen := map[string]bool{}
 	for _, row := range problem.Table {

@@ -6,6 +6,7 @@ import "slices"
 type History struct {
 	Entries []Entry // in stream order; only readings that were asked for
 	End     Cursor  // the end of the stream at that moment: what follows it misses nothing
+	Cut     bool    // there were more of them than may be held at once; the oldest are left out
 }
 
 // Verdict says what became of the place that a cursor names.
@@ -23,9 +24,10 @@ func (v Verdict) String() string { return [...]string{"continuous", "gap", "rese
 // Resumed is the truth about a cursor and what follows it.
 type Resumed struct {
 	Verdict Verdict
-	Lost    int64  // entries missing after a Gap; -1 when their number is not known
-	From    Cursor // the cursor that was asked for, with what is known about it
-	To      Cursor // after a Gap, the first entry that is still there
+	Lost    int64     // entries missing after a Gap; -1 when their number is not known
+	From    Cursor    // the cursor that was asked for, with what is known about it
+	Before  []Reading // of the entry at the cursor, if it is still there
+	To      Cursor    // after a Gap, the first entry that is still there
 	Entries []Entry
 	// End is the place after Entries, also after those that hold no reading; after
 	// a Reset the end of the new history.

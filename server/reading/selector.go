@@ -2,8 +2,14 @@ package reading
 
 import (
 	"regexp"
+	"regexp/syntax"
+	"slices"
 	"strings"
 )
+
+// maxSteps bounds what an expression becomes when it is compiled: 1 KiB of nested
+// counts would need half a gigabyte and a second, and every topic is matched step by step.
+const maxSteps = 1024
 
 // Selector picks topics: http_* is every name with that beginning, cpu{*} every
 // topic named cpu, cpu{host=~"web.*"} those with such a host. A selector without
@@ -28,7 +34,11 @@ func ParseSelector(s string) (Selector, error) {
 			continue
 		}
 		// By itself first: a)|(?:b is no expression, and would break out of the anchors.
-		if _, err = regexp.Compile(m.value); err == nil {
+		alone, err := syntax.Parse(m.value, syntax.Perl)
+		if err == nil && steps(alone) > maxSteps {
+			return Selector{}, Refuse("bad_topic", "the expression of the label %q counts too far; use * or + instead of a count such as {1000}", m.name)
+		}
+		if err == nil {
 			sel.regexps[i], err = regexp.Compile(`^(?:` + m.value + `)$`)
 		}
 		if err != nil {
@@ -45,9 +55,36 @@ func ParseSelector(s string) (Selector, error) {
 	return sel, nil
 }
 
+// steps is about how many instructions an expression becomes.
+func steps(e *syntax.Regexp) int {
+	n := 1 + len(e.Rune)
+	for _, sub := range e.Sub {
+		n += steps(sub)
+	}
+	if e.Op == syntax.OpRepeat {
+		n *= max(e.Min, e.Max, 1)
+	}
+	return min(n, maxSteps+1)
+}
+
 // Topic returns the one topic that the selector names, if it names just one.
 func (s Selector) Topic() (Topic, bool) {
 	return s.exact, s.exact != ""
+}
+
+// Kin is the selector of the topics of the same name that have all labels of t,
+// with the same values of those in keep and any values of the others.
+func (t Topic) Kin(keep ...string) string {
+	p, err := parsePattern(string(t), false)
+	if err != nil { // it is no topic; it has no kin
+		return string(t)
+	}
+	for i := range p.matchers {
+		if !slices.Contains(keep, p.matchers[i].name) {
+			p.matchers[i] = matcher{name: p.matchers[i].name, op: opAny}
+		}
+	}
+	return p.String()
 }
 
 // String returns the canonical spelling.

@@ -155,3 +155,28 @@ func FuzzSelector(f *testing.F) {
 		}
 	})
 }
+
+// TestSelectorThatWouldCostTooMuch has expressions that are short and become huge.
+func TestSelectorThatWouldCostTooMuch(t *testing.T) {
+	for _, expression := range []string{`(?:` + strings.Repeat("a", 900) + `){1000}`, `(?:(?:a{30}){30}){30}`, `(?:a{100}|b{100}){100}`, `\\p{L}{100}`} {
+		if _, err := reading.ParseSelector(`cpu{host=~"` + expression + `"}`); err == nil {
+			t.Errorf("%.40s is taken", expression)
+		}
+	}
+	if _, err := reading.ParseSelector(`cpu{host=~"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"}`); err != nil {
+		t.Errorf("the expression of a UUID: %v", err)
+	}
+}
+
+func TestKin(t *testing.T) {
+	for topic, want := range map[reading.Topic]string{
+		`orders`:                     `orders`,
+		`cpu{host="a"}`:              `cpu{host="a"}`,
+		`process{host="a",name="b"}`: `process{host="a",name=*}`,
+		`probe{target="x"}`:          `probe{target=*}`,
+	} {
+		if got := topic.Kin("host"); got != want {
+			t.Errorf("the kin of %s is %s, want %s", topic, got, want)
+		}
+	}
+}

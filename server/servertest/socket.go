@@ -33,6 +33,8 @@ type Frame struct {
 	Topics   []string `json:"topics"`
 	RetryMs  int64    `json:"retry_ms"`
 	Replica  string   `json:"replica"`
+	Slug     string   `json:"slug"`
+	Version  string   `json:"version"`
 
 	Raw string `json:"-"`
 }

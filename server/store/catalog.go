@@ -28,6 +28,7 @@ type Info struct {
 	Columns []reading.Column // in the order of their first appearance
 	Since   int64            // ms: when the topic was first known
 	Foreign bool             // found in the store; nobody has pushed to it through Readout yet
+	Hidden  bool             // left out of lists
 }
 
 // row is a topic's row of the catalog, as it is stored.
@@ -36,6 +37,7 @@ type row struct {
 	Since    int64            `json:"since"`
 	Revision int64            `json:"revision"` // grows with every change of the row
 	Foreign  bool             `json:"foreign,omitempty"`
+	Hidden   bool             `json:"hidden,omitempty"`
 }
 
 // topicState is a topic in the index of this replica.
@@ -54,15 +56,18 @@ type catalog struct {
 	sorted  []reading.Topic // nil when topics came or went
 	changes reading.StreamID
 	pending map[reading.Topic][]reading.Column // seen in entries, not in the catalog yet
+	ended   map[reading.Topic]ended            // deleted lately
 	signal  chan struct{}                      // that something is pending
 	reload  chan struct{}                      // that the store was away
 
 	calls   sync.Mutex // keeps the calls of onTopic in order
 	onTopic func(Info) // guarded by calls
+	onGone  func(reading.Topic)
 }
 
 func (c *catalog) init() {
 	c.topics, c.pending = map[reading.Topic]*topicState{}, map[reading.Topic][]reading.Column{}
+	c.ended = map[reading.Topic]ended{}
 	c.signal, c.reload = make(chan struct{}, 1), make(chan struct{}, 1)
 }
 
@@ -119,7 +124,7 @@ func (s *Store) Info(topic reading.Topic) (Info, bool) {
 }
 
 // OnTopic sets who is told of every topic that is new to this replica or whose
-// columns changed, whoever wrote it. Set it right after Open. Calls come one
+// columns changed or that was hidden or shown, whoever wrote it. Set it right after Open. Calls come one
 // after another, before the first reading of a topic that this replica appends
 // is stored; they must not append or describe.
 func (s *Store) OnTopic(f func(Info)) {
@@ -240,6 +245,7 @@ type addition struct {
 	described bool // what columns say replaces what is known
 	pushed    bool // somebody pushes to it: it is not foreign any more
 	foreign   bool // if it is new, it was found in the store
+	hidden    *bool
 }
 
 // apply returns the row with the addition, and whether that changed it.
@@ -249,9 +255,13 @@ func (a addition) apply(st *topicState, now int64) (row, bool) {
 	if st != nil {
 		before = st.info.Columns
 		next.Since, next.Foreign, next.Revision = st.info.Since, st.info.Foreign && !a.pushed, st.revision
+		next.Hidden = st.info.Hidden
+	}
+	if a.hidden != nil {
+		next.Hidden = *a.hidden
 	}
 	next.Columns = union(before, a.columns, a.described)
-	if st != nil && st.text != "" && slices.Equal(before, next.Columns) && next.Foreign == st.info.Foreign {
+	if st != nil && st.text != "" && slices.Equal(before, next.Columns) && next.Foreign == st.info.Foreign && next.Hidden == st.info.Hidden {
 		return next, false
 	}
 	next.Revision++
@@ -369,12 +379,18 @@ func (c *catalog) put(topic reading.Topic, text string, replace bool) {
 	defer c.calls.Unlock()
 	c.mu.Lock()
 	st := c.topics[topic]
+	// A reload that read the store before a topic was deleted must not bring it back.
+	end, deleted := c.ended[topic]
+	if st == nil && text == "" || deleted && r.Since == end.since && r.Revision <= end.revision {
+		c.mu.Unlock()
+		return
+	}
 	if st != nil && (st.text == text || !replace && r.Revision <= st.revision) {
 		c.mu.Unlock()
 		return
 	}
 	next := &topicState{text: text, revision: r.Revision,
-		info: Info{Topic: topic, Columns: r.Columns, Since: r.Since, Foreign: r.Foreign}}
+		info: Info{Topic: topic, Columns: r.Columns, Since: r.Since, Foreign: r.Foreign, Hidden: r.Hidden}}
 	if st != nil {
 		if text == "" { // the catalog lost it; what is known goes back there
 			next.info = st.info
@@ -386,16 +402,9 @@ func (c *catalog) put(topic reading.Topic, text string, replace bool) {
 	}
 	c.topics[topic] = next
 	c.mu.Unlock()
-	if c.onTopic != nil && (st == nil || !slices.Equal(st.info.Columns, next.info.Columns)) {
+	if c.onTopic != nil && (st == nil || !slices.Equal(st.info.Columns, next.info.Columns) || st.info.Hidden != next.info.Hidden) {
 		c.onTopic(next.info)
 	}
-}
-
-func (c *catalog) drop(topic reading.Topic) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.topics, topic)
-	c.sorted = nil
 }
 
 // followCatalog takes over what other replicas write, as it happens.
@@ -410,7 +419,7 @@ func (s *Store) followCatalog() {
 			for _, r := range d.entries {
 				for i := 0; i+1 < len(r.fields); i += 2 {
 					if topic, err := reading.ParseTopic(r.fields[i]); err == nil {
-						s.catalog.put(topic, r.fields[i+1], false)
+						s.changed(topic, r.fields[i+1])
 					}
 				}
 			}

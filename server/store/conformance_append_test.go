@@ -76,7 +76,7 @@ func conformWrongType(t *testing.T, b *backend, s *store.Store) {
 	b.raw.Set(t.Context(), store.Key(bad), "not a stream", 0)
 	for _, once := range []store.Once{{}, {Key: t.Name()}} {
 		var p *problem.Error
-		if _, err := s.Append(t.Context(), []reading.Reading{number(bad, 1, 1)}, once); !errors.As(err, &p) || p.Code != "internal" || p.Outcome != "" {
+		if _, err := s.Append(t.Context(), []reading.Reading{number(bad, 1, 1)}, once); !errors.As(err, &p) || p.Code != "wrong_type" || p.Outcome != "" {
 			t.Errorf("key %q: %v", once.Key, err)
 		}
 	}
@@ -85,7 +85,7 @@ func conformWrongType(t *testing.T, b *backend, s *store.Store) {
 	if !errors.As(err, &p) || p.Outcome != "unknown" || ids[0] != (reading.StreamID{}) || ids[1] == (reading.StreamID{}) {
 		t.Errorf("one of two stored: %v, %v", ids, err)
 	}
-	if _, err := s.Range(t.Context(), bad, store.RangeQuery{}); !errors.As(err, &p) || p.Code != "internal" {
+	if _, err := s.Range(t.Context(), bad, store.RangeQuery{}); !errors.As(err, &p) || p.Code != "wrong_type" {
 		t.Errorf("reading it: %v", err)
 	}
 }

@@ -25,6 +25,7 @@ func conform(t *testing.T, b *backend) {
 		"foreign":    conformForeign,
 		"range":      conformRange,
 		"latest":     conformLatest,
+		"bounded":    conformBounded,
 		"nothing":    conformNothing,
 		"tail":       conformTail,
 		"tails":      conformTails,
@@ -38,6 +39,10 @@ func conform(t *testing.T, b *backend) {
 		"catalog":    conformCatalog,
 		"describe":   conformDescribe,
 		"adopt":      conformAdopt,
+		"delete":     conformDelete,
+		"hide":       conformHide,
+		"poison":     conformPoison,
+		"wrongtail":  conformWrongTail,
 		"probe":      conformProbe,
 		"manyatonce": conformMany,
 	} {
@@ -197,6 +202,53 @@ func conformLatest(t *testing.T, b *backend, s *store.Store) {
 	}
 	if none, err := s.Latest(t.Context(), nil, 3); err != nil || len(none) != 0 {
 		t.Errorf("of no topics: %v, %v", none, err)
+	}
+}
+
+// A stream of packed entries holds far more than its number of entries says.
+func conformBounded(t *testing.T, b *backend, s *store.Store) {
+	const width, most = 256, 500_000
+	tp := topic(t)
+	now := time.Now().UnixMilli()
+	const packs, pack = 2010 / 30, 30
+	for i := range packs {
+		var list []reading.Reading
+		for k := range pack {
+			r := reading.Reading{Topic: tp, Time: now - packs*pack + int64(i*pack+k)}
+			for c := range width {
+				r.Values = append(r.Values, reading.Named{Name: fmt.Sprintf("c%d", c), Value: reading.BoolOf(true)})
+			}
+			list = append(list, r)
+		}
+		mustAppend(t, s, list...)
+	}
+	values := func(entries []reading.Entry) int { return len(flat(entries)) * width }
+	h := mustRange(t, s, tp, store.RangeQuery{})
+	if n := values(h.Entries); n < most || n >= most+pack*width || !h.Cut {
+		t.Errorf("a range holds %d values in %d entries, cut: %t", n, len(h.Entries), h.Cut)
+	}
+	if readings := flat(h.Entries); readings[len(readings)-1].Time != now-1 {
+		t.Errorf("the newest reading is of %d, want %d", readings[len(readings)-1].Time, now-1)
+	}
+	if h := mustRange(t, s, tp, store.RangeQuery{From: now - 100}); h.Cut || values(h.Entries) != 100*width {
+		t.Errorf("the last 100 ms hold %d values, cut: %t", values(h.Entries), h.Cut)
+	}
+	topics := make([]reading.Topic, 200)
+	for i := range topics {
+		topics[i] = tp
+	}
+	latest, err := s.Latest(t.Context(), topics, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, entries := range latest {
+		if total += values(entries); len(entries) == 0 || flat(entries)[len(flat(entries))-1].Time != now-1 {
+			t.Fatalf("%d entries, not the newest", len(entries))
+		}
+	}
+	if total > 2*most+len(topics)*width { // one reading more of each at most
+		t.Errorf("together %d values", total)
 	}
 }
 

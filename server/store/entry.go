@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,6 +23,8 @@ const (
 	packedField = "p"
 
 	maxTime = 253402300799999 // the last millisecond of the year 9999
+
+	maxField = 64 << 10 // bytes of a field that is looked at; a packed block has 8 KiB
 )
 
 // raw is an entry as it lies in its stream.
@@ -37,6 +40,8 @@ var errEntry = errors.New("the entry holds no reading")
 func decodeEntry(topic reading.Topic, r raw) ([]reading.Reading, error) {
 	switch {
 	case len(r.fields) < 2 || len(r.fields)%2 != 0:
+		return nil, errEntry
+	case slices.ContainsFunc(r.fields, func(f string) bool { return len(f) > maxField }):
 		return nil, errEntry
 	case len(r.fields) == 2 && r.fields[0] == packedField:
 		return unpack(topic, r.fields[1])

@@ -85,6 +85,10 @@ func failure(err error, write bool) error {
 	case kindDial:
 		p.Message = "the store cannot be reached"
 	case kindWrong:
+		if redis.HasErrorPrefix(err, "WRONGTYPE") {
+			p.Code, p.Message = "wrong_type", "the key of this topic holds another Redis type"
+			break
+		}
 		p.Code, p.Message = "internal", "the store did not understand"
 	default:
 		p.Message = "the store did not answer in time"

@@ -37,7 +37,7 @@ func TestFailure(t *testing.T) {
 		{reply("TRYAGAIN Multiple keys request during rehashing of slot"), "store_unavailable", false},
 		{reply("NOAUTH Authentication required."), "store_unavailable", false},
 		{reply("EXECABORT Transaction discarded because of previous errors."), "store_unavailable", false},
-		{reply("WRONGTYPE Operation against a key holding the wrong kind of value"), "internal", false},
+		{reply("WRONGTYPE Operation against a key holding the wrong kind of value"), "wrong_type", false},
 		{reply("ERR unknown command 'XADD'"), "internal", false},
 		{redis.ErrPoolTimeout, "store_unavailable", false},
 		{redis.ErrClosed, "store_unavailable", false},

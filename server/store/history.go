@@ -18,7 +18,11 @@ import (
 // cannot hold a reading of the window.
 const maxLate = int64(reading.MaxAhead / 1e6)
 
-const pageEntries = 1000 // entries that one command reads
+const (
+	pageEntries = 1000    // entries that one command reads
+	mostRaw     = 40_000  // entries that one pipeline reads; packed ones have up to 8 KiB
+	mostValues  = 500_000 // values that one Range returns: an entry may hold 256 readings, and a stream 10,000 entries
+)
 
 // RangeQuery picks readings of one topic.
 type RangeQuery struct {
@@ -27,8 +31,9 @@ type RangeQuery struct {
 }
 
 // Range returns the entries that hold readings of a window of time, in stream
-// order; readings that came late stand where they came. A topic that nobody
-// wrote has no entries and ends at 0-0.
+// order; readings that came late stand where they came. Beyond the limit, and
+// beyond 500,000 values, the oldest are left out. A topic that nobody wrote has no
+// entries and ends at 0-0.
 func (s *Store) Range(ctx context.Context, topic reading.Topic, q RangeQuery) (reading.History, error) {
 	ctx, cancel := context.WithTimeout(ctx, readBudget)
 	defer cancel()
@@ -53,11 +58,12 @@ func (s *Store) Range(ctx context.Context, topic reading.Topic, q RangeQuery) (r
 	if len(entries) > 0 && entries[0].id == l.last {
 		newest = l.added
 	}
-	for len(entries) > 0 {
+	values := 0
+	full := func() bool { return q.Limit > 0 && len(h.Entries) >= q.Limit || values >= mostValues }
+	for len(entries) > 0 && !h.Cut {
 		for i, r := range entries {
-			if q.Limit > 0 && len(h.Entries) == q.Limit {
-				slices.Reverse(h.Entries)
-				return h, nil
+			if h.Cut = full(); h.Cut {
+				break
 			}
 			readings, err := decodeEntry(topic, r)
 			if err != nil {
@@ -69,9 +75,13 @@ func (s *Store) Range(ctx context.Context, topic reading.Topic, q RangeQuery) (r
 			})
 			if len(readings) > 0 {
 				h.Entries = append(h.Entries, reading.Entry{Cursor: cursorAt(r.id, newest, -int64(i), l.epoch), Readings: readings})
+				values += valuesOf(readings)
 			}
 		}
-		if len(entries) < page {
+		if len(entries) < page || h.Cut {
+			break
+		}
+		if h.Cut = full(); h.Cut { // what would follow may be nothing, which is not worth another command
 			break
 		}
 		if newest >= 0 {
@@ -93,8 +103,9 @@ func (s *Store) Range(ctx context.Context, topic reading.Topic, q RangeQuery) (r
 }
 
 // Latest returns beside each topic its newest n entries in stream order, read in
-// one pipeline; none for one whose key holds something else. Their cursors are bare IDs: who wants to follow a topic without
-// a hole begins with Range.
+// one pipeline unless they are very many; none for one whose key holds something
+// else. The topics share 1,000,000 values, of which the oldest are left out. Their
+// cursors are bare IDs: who wants to follow a topic without a hole begins with Range.
 func (s *Store) Latest(ctx context.Context, topics []reading.Topic, n int) ([][]reading.Entry, error) {
 	latest := make([][]reading.Entry, len(topics))
 	if len(topics) == 0 || n <= 0 {
@@ -102,6 +113,19 @@ func (s *Store) Latest(ctx context.Context, topics []reading.Topic, n int) ([][]
 	}
 	ctx, cancel := context.WithTimeout(ctx, readBudget)
 	defer cancel()
+	at := 0
+	for some := range slices.Chunk(topics, max(1, mostRaw/n)) {
+		if err := s.latest(ctx, some, n, max(1, 2*mostValues/len(topics)), latest[at:]); err != nil {
+			return nil, err
+		}
+		at += len(some)
+	}
+	return latest, nil
+}
+
+// latest reads the newest n entries of topics into latest, each with at most
+// about so many values.
+func (s *Store) latest(ctx context.Context, topics []reading.Topic, n, values int, latest [][]reading.Entry) error {
 	pipe := s.db.Pipeline()
 	cmds := make([]*redis.Cmd, len(topics))
 	for i, topic := range topics {
@@ -114,16 +138,42 @@ func (s *Store) Latest(ctx context.Context, topics []reading.Topic, n int) ([][]
 			if kind, _ := judge(err); kind == kindWrong {
 				continue // its key is no stream; the others are not to blame
 			}
-			return nil, failure(err, false)
+			return failure(err, false)
 		}
 		entries, err := parseEntries(reply)
 		if err != nil {
-			return nil, failure(err, false)
+			return failure(err, false)
 		}
-		slices.Reverse(entries)
-		latest[i] = s.decodeAll(topics[i], entries, reading.Unknown, "")
+		for left := values; len(entries) > 0 && left > 0; entries = entries[1:] {
+			for _, e := range s.decodeAll(topics[i], entries[:1], reading.Unknown, "") {
+				e.Readings = newest(e.Readings, left)
+				left -= valuesOf(e.Readings)
+				latest[i] = append(latest[i], e)
+			}
+		}
+		slices.Reverse(latest[i])
 	}
-	return latest, nil
+	return nil
+}
+
+func valuesOf(readings []reading.Reading) int {
+	n := 0
+	for i := range readings {
+		n += len(readings[i].Values)
+	}
+	return n
+}
+
+// newest returns the last readings with at most so many values, but one at least.
+func newest(readings []reading.Reading, values int) []reading.Reading {
+	from := len(readings) - 1
+	for left := values - len(readings[from].Values); from > 0 && len(readings[from-1].Values) <= left; from-- {
+		left -= len(readings[from-1].Values)
+	}
+	if from == 0 {
+		return readings
+	}
+	return slices.Clone(readings[from:]) // so that the others need no memory
 }
 
 // look is one atomic view of a topic's stream.

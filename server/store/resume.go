@@ -38,6 +38,9 @@ func (s *Store) Resume(ctx context.Context, topic reading.Topic, after reading.C
 		rest, r.More = rest[:limit], true
 	}
 	r.Entries = s.decodeAll(topic, rest, first, l.epoch)
+	if len(parsed[0]) > 0 {
+		r.Before, _ = decodeEntry(topic, parsed[0][0]) // none if it holds no reading
+	}
 	switch {
 	case len(rest) > 0:
 		r.End = cursorAt(rest[len(rest)-1].id, first, int64(len(rest)-1), l.epoch)
@@ -81,6 +84,9 @@ func settle(after reading.Cursor, l look, anchor bool, first []raw) reading.Resu
 	}
 	if to.Compare(after.ID) <= 0 {
 		return reset
+	}
+	if len(first) > 0 && to == (reading.StreamID{Ms: after.ID.Ms, Seq: after.ID.Seq + 1}) {
+		return r // no ID lies between them
 	}
 	r.Lost = reading.Unknown
 	if ordinal != reading.Unknown && r.From.Ordinal != reading.Unknown {

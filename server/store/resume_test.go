@@ -69,3 +69,15 @@ func TestSettle(t *testing.T) {
 		})
 	}
 }
+
+// Between an ID and the very next one nothing can be missing, however little is known.
+func TestSettleAtTheNextID(t *testing.T) {
+	after := reading.Cursor{ID: reading.StreamID{Ms: 5, Seq: 4}, Ordinal: 310, Epoch: "e"}
+	l := look{epoch: "e", exists: true, last: reading.StreamID{Ms: 9}, length: 4, added: reading.Unknown}
+	if r := settle(after, l, false, []raw{{id: reading.StreamID{Ms: 5, Seq: 5}}}); r.Verdict != reading.Continuous {
+		t.Errorf("a stream that begins with the next ID: %v", r.Verdict)
+	}
+	if r := settle(after, l, false, []raw{{id: reading.StreamID{Ms: 5, Seq: 6}}}); r.Verdict != reading.Gap {
+		t.Errorf("a stream that begins one ID later: %v", r.Verdict)
+	}
+}

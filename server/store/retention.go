@@ -128,6 +128,7 @@ func (s *Store) adopt(ctx context.Context, news []addition) error {
 // forgets topics whose stream has expired.
 func (s *Store) reload(ctx context.Context) error {
 	c := &s.catalog
+	c.forgetEnds()
 	c.mu.RLock()
 	before := make(map[reading.Topic]string, len(c.topics))
 	for topic, st := range c.topics {

@@ -21,6 +21,9 @@ var describeSource string
 //go:embed scripts/forget.lua
 var forgetSource string
 
+//go:embed scripts/delete.lua
+var deleteSource string
+
 // script is one atomic step. Its source says what it does; its keys share a shard.
 type script struct{ source, sha string }
 
@@ -29,6 +32,7 @@ var (
 	appendScript   = newScript(appendSource)
 	describeScript = newScript(describeSource)
 	forgetScript   = newScript(forgetSource)
+	deleteScript   = newScript(deleteSource)
 )
 
 func newScript(source string) script {

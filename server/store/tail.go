@@ -19,6 +19,11 @@ const (
 	firstBackoff, lastBackoff = 50 * time.Millisecond, time.Second
 )
 
+// Doubt is how many entries in one batch of Tail may mean that the stream was
+// trimmed past the reader meanwhile: half of what a stream holds, or all that one
+// read brings.
+func (s *Store) Doubt() int { return int(min(tailCount, max(1, s.options.MaxEntries/2))) }
+
 // Tail yields what follows a cursor, batch by batch in stream order, until ctx
 // or the store ends. It blocks; the yield runs in the caller's goroutine, and
 // the reader that serves many topics waits until it returns, so a batch never
@@ -165,11 +170,12 @@ type reader struct {
 	watches map[*watch]struct{}
 	running bool
 	reading map[string]reading.StreamID // what the read under way covers; nil between reads
+	wrong   map[string]time.Time        // keys that are no streams and left out, and when they are looked at again
 	woken   bool                        // somebody is ending the read under way
 }
 
 func newReader(s *Store, at int) *reader {
-	return &reader{store: s, wake: wakeKey(s.options.Replica, at), watches: map[*watch]struct{}{}, kick: make(chan struct{}, 1)}
+	return &reader{store: s, wake: wakeKey(s.options.Replica, at), watches: map[*watch]struct{}{}, wrong: map[string]time.Time{}, kick: make(chan struct{}, 1)}
 }
 
 // add makes the reader follow one more stream, at once: the read that blocks now
@@ -232,6 +238,9 @@ func (r *reader) positions() []position {
 	r.woken, r.reading = false, make(map[string]reading.StreamID, len(r.watches))
 	list := make([]position, 0, len(r.watches))
 	for w := range r.watches {
+		if _, wrong := r.wrong[w.key]; wrong {
+			continue
+		}
 		at, seen := r.reading[w.key]
 		if !seen {
 			list = append(list, position{key: w.key, shard: w.shard})

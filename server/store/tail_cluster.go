@@ -24,6 +24,7 @@ func (r *reader) poll() {
 	defer s.closeWith(client)()
 	tick, failures := shortestTick, 0
 	for {
+		r.lookAgain()
 		list := r.positions()
 		if list == nil {
 			return
@@ -31,6 +32,9 @@ func (r *reader) poll() {
 		res, err := readShards(s.ctx, client, list)
 		if s.ctx.Err() != nil {
 			continue
+		}
+		if redis.HasErrorPrefix(err, "WRONGTYPE") && r.leaveOut(list) {
+			continue // what other shards brought is read again
 		}
 		started := time.Now()
 		switch some := r.hand(res); {
@@ -89,7 +93,9 @@ func readShards(ctx context.Context, client redis.UniversalClient, list []positi
 	res = result{entries: map[string][]raw{}, failed: map[string]error{}}
 	for _, read := range reads {
 		if e := res.add(read.cmd); e != nil {
-			err = e
+			if err == nil || redis.HasErrorPrefix(e, "WRONGTYPE") {
+				err = e
+			}
 			for _, p := range read.list {
 				res.failed[p.key] = failure(e, false)
 			}

@@ -31,6 +31,7 @@ func (r *reader) follow() {
 	var wokenAt reading.StreamID
 	failures := 0
 	for {
+		r.lookAgain()
 		list := r.positions()
 		if list == nil {
 			return
@@ -40,6 +41,9 @@ func (r *reader) follow() {
 			disconnect = s.closeWith(client)
 		}
 		res, woken, err := r.read(client, list, wokenAt, failures == 0)
+		if redis.HasErrorPrefix(err, "WRONGTYPE") && r.leaveOut(list) {
+			continue
+		}
 		if err != nil {
 			// A client that failed is not used again: its pool holds back after
 			// failed dials, and a connection that was not answered in time is cut.

@@ -13,7 +13,7 @@ const BYTES = new Set(["bytes", "byte", "B", "By"]);
 
 /** axisFor covers lo to hi with three to five steps on round numbers. */
 export function axisFor(unit: string, lo: number, hi: number, whole: boolean): Axis {
-  if (lo > hi) return { lo: 0, hi: 1, step: 0.5 };
+  if (!(lo <= hi) || !Number.isFinite(hi - lo)) return { lo: 0, hi: 1, step: 0.5 };
   const { divisor } = scaleFor(unit, Math.max(Math.abs(lo), Math.abs(hi)), whole);
   lo /= divisor;
   hi /= divisor;

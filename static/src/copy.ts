@@ -2,7 +2,8 @@
 
 const SHOWN = 1500; // ms
 
-export function mountCopy(root: ParentNode): void {
+/** mountCopy shows the buttons and brings them to life. say tells those who do not see. */
+export function mountCopy(root: ParentNode, say: (text: string) => void): void {
   if (!navigator.clipboard) return; // only on https and localhost; the line can be picked by hand
   for (const button of root.querySelectorAll<HTMLElement>("[data-copy]")) {
     const line = button.parentElement?.querySelector("code");
@@ -18,6 +19,7 @@ export function mountCopy(root: ParentNode): void {
       }
       use.setAttribute("href", "#i-done");
       button.title = "Copied";
+      say("Copied");
       window.setTimeout(() => {
         use.setAttribute("href", "#i-copy");
         button.title = "Copy";

@@ -76,12 +76,18 @@ export interface Stale {
   topic: string;
   since: number;
 }
+/** Dashboard says that a dashboard which this page follows has changed. */
+export interface Dashboard {
+  type: "dashboard";
+  slug: string;
+  version: string;
+}
 export interface Drain {
   type: "drain";
   retry_ms: number;
 }
 
-export type Message = Welcome | Snapshot | Readings | Gap | Reset | Problem | Topics | Limit | Lag | Stale | Drain;
+export type Message = Welcome | Snapshot | Readings | Gap | Reset | Problem | Topics | Limit | Lag | Stale | Dashboard | Drain;
 
 type Fields = Record<string, unknown>;
 const text = (v: unknown): string => (typeof v === "string" ? v : "");
@@ -138,6 +144,8 @@ export function decode(data: string): Message | null {
       return { type: "lag", queued: count(m.queued) };
     case "stale":
       return topic ? { type: "stale", topic, since: count(m.since) } : null;
+    case "dashboard":
+      return { type: "dashboard", slug: text(m.slug), version: text(m.version) };
     case "drain":
       return { type: "drain", retry_ms: count(m.retry_ms) };
   }

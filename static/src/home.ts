@@ -1,36 +1,52 @@
-// The first page: cards of live topics, and the first run, which ends the moment
-// somebody's reading arrives.
+// The first page: live dashboards and topics, favourites, and the first run,
+// which ends the moment somebody's reading arrives.
 
 import type { Board } from "./board";
-import { setText } from "./panel";
-import { fromTemplate } from "./topics";
+import { hide, setText } from "./dom";
+import type { Keys } from "./keys";
+import { Selector } from "./selector";
+import { listOf } from "./settings";
+import { rowFrom } from "./topics";
 import { decimal } from "./value";
 
 const POINTS = 120;
 const RATE = 4; // messages per second and topic
-const MOST_CARDS = 12;
+const MOST_ROWS = 12;
 
-export function mountHome(main: HTMLElement, board: Board): void {
-  const cards = main.querySelector<HTMLElement>("[data-home-cards]");
+export function mountHome(main: HTMLElement, board: Board, keys: Keys): void {
+  const rows = main.querySelector<HTMLElement>("[data-topics-rows]");
+  const template = main.querySelector<HTMLTemplateElement>("[data-topics-template]");
   const first = main.querySelector<HTMLElement>("[data-home-first]");
-  const live = main.querySelector<HTMLElement>("[data-home-live]");
-  const template = main.querySelector<HTMLTemplateElement>("[data-home-template]");
-  const total = main.querySelector("[data-home-total]");
-  const span = Number(main.dataset.span) || 300_000;
-  const own = new Set<string>(JSON.parse(main.querySelector("script[data-own]")?.textContent || "[]") as string[]);
-  const shown = board.all().map((p) => p.topic);
-  // Only the first run listens for everything; afterwards the cards are enough.
-  const topics = first && !first.hidden ? ["*"] : shown;
-  let known = Number(main.dataset.total) || shown.length;
-  board.start(topics.length > 0 ? { topics, window: `${Math.round(span / 1000)}s`, points: POINTS, rate: RATE } : null, (topic) => {
-    if (own.has(topic) || !cards || !template || cards.children.length >= MOST_CARDS) return null;
-    const made = fromTemplate(board, template, topic, span);
-    if (!made) return null;
-    cards.append(made.element);
-    if (first) first.hidden = true;
-    if (live) live.hidden = false;
-    known++;
-    setText(total, decimal(known, 0));
-    return made.panel;
+  const own = listOf(main.querySelector("script[data-own]")?.textContent ?? "").map((text) => new Selector(text));
+  const known = new Set(board.rows().map((r) => r.topic));
+  let total = Math.max(Number(main.dataset.total) || 0, known.size);
+
+  board.feeds.onNew((feed) => {
+    const { topic } = feed;
+    if (own.some((s) => s.match(topic)) || known.has(topic) || !rows || !template) return;
+    known.add(topic);
+    total++;
+    setText(main.querySelector("[data-home-total]"), decimal(total, 0));
+    if (rows.children.length < MOST_ROWS) {
+      const element = rowFrom(template, topic);
+      if (!element) return;
+      rows.append(element);
+      board.row(element, topic);
+    }
+    hide(first, true);
+    hide(main.querySelector("[data-home-live]"), false);
   });
+  // While there is room the page listens for everything; afterwards what it shows is enough.
+  if (!rows || rows.children.length < MOST_ROWS || (first && !first.hidden)) board.follow({ topics: ["*"], points: POINTS, rate: RATE });
+
+  if (!rows) return;
+  const links = () => [...rows.querySelectorAll<HTMLElement>("[data-link]")];
+  const step = (by: number) => {
+    const all = links();
+    const at = all.indexOf(document.activeElement as HTMLElement);
+    all[Math.min(Math.max(at + by, 0), all.length - 1)]?.focus();
+  };
+  keys.register("list.down", () => step(1));
+  keys.register("list.up", () => step(-1));
+  keys.also("list.open");
 }

@@ -1,310 +1,334 @@
-// A panel is one topic on this page. The server rendered it with its last
-// readings; this takes it over from there.
+// A panel: its title, one number or one word about how alive it is, and a body
+// of its kind. The server rendered it; this takes it over from there.
 
-import { Chart } from "./chart";
-import { type Freshness, Hearing, joinable, judge, type State } from "./freshness";
-import type { Message, Row, Value } from "./frame";
+import { type Config, readConfig } from "./config";
+import { Beside } from "./beside";
+import { el, hide, icon, setClass, setText } from "./dom";
+import type { Feed } from "./feed";
+import type { State } from "./freshness";
+import type { Around, Body } from "./kinds/body";
+import { Bars } from "./kinds/bars";
+import { Chart } from "./kinds/chart";
+import { changeOf, heroOf, Stat } from "./kinds/stat";
+import { Table } from "./kinds/table";
+import { Timeline } from "./kinds/timeline";
+import { Lines, type View } from "./lines";
+import type { Look } from "./look";
+import { type Health, healthOf } from "./health";
 import type { Drawn } from "./schedule";
-import { Series } from "./series";
-import { Spark } from "./spark";
-import { ChangesTable, ReadingsTable } from "./tables";
-import { clock } from "./times";
-import { decimal, figure, fullText, NO_VALUE, rate, rhythm } from "./value";
+import type { Strokes } from "./strokes";
+import { clock, dated, type Zone } from "./times";
+import { decimal, fullText } from "./value";
+import { copyOf, ValueTable } from "./valuetable";
 
-/** Data is what the server left beside a panel: see panelData in views/chart.go. */
-export interface Data {
-  topic: string;
-  columns: string[];
-  units: string[];
-  kinds: string[];
-  interval: number;
-  now: number;
-  span: number;
-  after: string;
-  rows: Row[];
-}
-
-/** Place is what a panel needs of the page it is on. */
-export interface Place {
+/** Page is what a panel needs of the page it is on. */
+export interface Page {
+  readonly strokes: Strokes;
+  readonly look: Look;
   now(): number;
+  view(now: number): View;
   link(): "live" | "again" | "stopped";
-  touch(panel: Panel): void;
+  readonly zone: Zone;
+  /** pointed is the time under the crosshair, NaN when it stands nowhere. */
+  pointed(): number;
+  /** pointedOn says whether it is this panel on which the pointer stands. */
+  pointedOn(panel: Panel): boolean;
+  touch(drawn: Drawn): void;
   say(text: string): void;
+  /** timed takes when a message was stored that is on the screen now. */
+  timed(storedAt: number): void;
 }
 
-const MARGIN = 60_000; // ms beyond the span that are kept for readings that come late
-const TEXT_EVERY = 250; // ms between two changes of a text that says how old something is
-
-const WHY: Record<string, string> = { trimmed: "trimmed", slow: "too slow", outage: "outage" };
-
-export function readData(element: Element): Data | null {
-  try {
-    return JSON.parse(element.querySelector("script[data-series]")?.textContent ?? "") as Data;
-  } catch {
-    return null;
-  }
+interface Say {
+  icon: string;
+  title: string;
+  code: string;
+  text: string;
 }
 
-export class Panel implements Drawn {
-  readonly series = new Series();
-  readonly topic: string;
-  state: State = "empty";
-  private interval: number;
-  private readonly span: number;
-  private readonly hearing = new Hearing();
-  private readonly chart: Chart | null = null;
-  private readonly spark: Spark | null = null;
-  private readonly changes: ChangesTable | null = null;
-  private readonly readings: ReadingsTable | null = null;
-  private storeAway = false;
-  private restarted = false;
-  private said: State | "" = "";
-  private worded = 0;
-  private thinned = "";
+const CHARTED = new Set(["line", "area", "stacked"]);
+const TEXT_EVERY = 240; // ms between two changes of a text that says how old something is
+const STATES = ["live", "quiet", "stale", "again", "stopped", "empty", "error", "forbidden"];
+
+export class Panel implements Drawn, Around {
+  readonly config: Config;
+  readonly lines: Lines;
+  readonly strokes: Strokes;
+  readonly look: Look;
+  readonly title: string;
+  state: State | "error" | "forbidden" = "empty";
+  private readonly host: HTMLElement | null;
+  private readonly value: HTMLElement | null;
+  private readonly figures: Element[];
+  private readonly units: Element[];
+  private readonly note: Element | null;
+  private readonly changed: Element | null;
+  private readonly chip: HTMLElement | null;
+  private readonly chipMark: Element | null;
+  private readonly chipText: Element | null;
+  private readonly beside: Beside | null;
+  private readonly noteSaid: string;
+  private body: Body | null = null;
+  private said = "";
+  private values: ValueTable | null = null;
+  private level = "";
+  private announced = "";
+  private drawn: { view: View; health: Health } | null = null;
+  private next = Number.POSITIVE_INFINITY;
+  private worded = Number.NEGATIVE_INFINITY;
 
   constructor(
     readonly element: HTMLElement,
-    data: Data,
-    private readonly place: Place,
+    private readonly page: Page,
   ) {
-    this.topic = data.topic;
-    this.interval = data.interval;
-    this.span = data.span;
-    this.series.describe(data.columns, data.units, data.kinds);
-    for (const row of data.rows) this.series.add(row);
-    this.hearing.known(this.series.lastTime, data.now);
-    const touch = () => place.touch(this);
-    const chart = this.part("chart");
-    if (chart) this.chart = new Chart(chart, element, this.series, this.span, touch);
-    const spark = this.part("spark");
-    if (spark) this.spark = new Spark(spark);
-    const changes = this.part("changes");
-    if (changes) this.changes = new ChangesTable(changes);
-    const values = this.beside<HTMLDetailsElement>("values");
-    if (values) {
-      this.readings = new ReadingsTable(values);
-      values.addEventListener("toggle", touch);
-    }
+    this.config = readConfig(element);
+    this.lines = new Lines(this.config);
+    this.strokes = page.strokes;
+    this.look = page.look;
+    this.title = this.config.title || element.getAttribute("aria-label") || this.config.topics.join(", ");
+    this.host = element.querySelector("[data-body]");
+    const outside = (name: string) => [...element.querySelectorAll<HTMLElement>(`[data-${name}]`)].filter((e) => !this.host?.contains(e));
+    this.value = outside("value")[0] ?? null;
+    this.figures = outside("figure");
+    this.units = outside("unit");
+    this.note = outside("note")[0] ?? null;
+    this.changed = outside("change")[0] ?? null;
+    this.chip = outside("chip")[0] ?? null;
+    this.chipMark = outside("chip-mark")[0] ?? null;
+    this.chipText = outside("chip-text")[0] ?? null;
+    this.noteSaid = this.note?.textContent?.trim() ?? "";
+    const whole = "hero" in element.dataset || "embed" in element.dataset;
+    this.beside = whole ? new Beside(element) : null;
+    for (const name of STATES) if (element.classList.contains(name)) this.state = name as State;
+    this.level = element.classList.contains("critical") ? "critical" : element.classList.contains("warn") ? "warn" : "";
   }
 
-  /** message takes a frame about this topic. first says that it answers this page's subscription. */
-  message(m: Message, first: boolean): void {
-    const now = this.place.now();
-    switch (m.type) {
-      case "snapshot":
-        if (m.interval > 0) this.interval = m.interval;
-        // After a reset what was drawn stays where it was and nothing joins it.
-        if (this.series.length > 0 && !this.restarted) this.replace();
-        this.series.describe(m.columns, m.units);
-        this.take(this.restarted ? m.rows.filter((row) => !(row[0] <= this.series.lastTime)) : m.rows, m.of);
-        this.hearing.known(this.series.lastTime, now);
-        this.restarted = false;
-        break;
-      case "readings":
-        if (m.columns) this.series.describe(m.columns, m.units ?? []);
-        if (m.interval !== undefined) this.interval = m.interval;
-        this.take(m.rows, m.of);
-        if (first) this.hearing.known(this.series.lastTime, now);
-        else if (m.rows.length > 0) this.hearing.live(this.series.lastTime, now);
-        break;
-      case "gap":
-        this.series.mark(`${m.lost === null ? "lost" : `${decimal(m.lost, 0)} lost`}, ${WHY[m.why] ?? m.why}`, now);
-        break;
-      case "reset":
-        this.series.mark(`store replaced ${clock(now)}`, now);
-        this.restarted = true;
-        break;
-      case "stale":
-        this.storeAway = true;
-        this.place.touch(this);
-        return;
-      default:
-        return;
-    }
-    this.storeAway = false;
-    this.series.trim(now - this.span - MARGIN);
-    if (this.interval <= 0 && !this.series.kinds.includes("state")) this.interval = this.series.interval();
-    this.place.touch(this);
+  /** join takes a topic in, if this panel shows it. */
+  join(feed: Feed): boolean {
+    if (this.config.kind === "text" || !this.lines.join(feed)) return false;
+    feed.watchers.add(this);
+    this.touch();
+    return true;
   }
 
-  /** restyle follows a change of theme. */
-  restyle(): void {
-    this.chart?.restyle(() => this.place.touch(this));
+  /** end lets go of everything outside the element. */
+  end(): void {
+    for (const feed of this.lines.feeds) feed.watchers.delete(this);
+    this.body?.end?.();
+    this.body = null;
   }
 
   draw(now: number): number {
-    const fresh = this.judge(now);
-    this.wear(fresh, now);
-    const hero = this.hero();
-    this.writeFigures(hero, now);
-    let next = Number.POSITIVE_INFINITY;
-    const drawn = this.series.columns.some((_, c) => !this.series.isState(c));
-    const chart = this.part("chart");
-    if (this.chart && chart) {
-      const tall = chart.closest<HTMLElement>(".tall") ?? chart;
-      if (tall.hidden !== !drawn) tall.hidden = !drawn;
-      if (drawn) next = this.chart.draw(now, this.interval, this.state);
+    if (this.config.kind === "text") return Number.POSITIVE_INFINITY;
+    const view = this.page.view(now);
+    this.lines.update(view);
+    const health = healthOf(this.lines, view, this.page.link());
+    this.drawn = { view, health };
+    const say = this.trouble(view, health);
+    if (say) this.saySo(say);
+    else {
+      this.take();
+      if (this.body?.canvas && !this.values) this.next = this.body.draw(view, health.state as State);
     }
-    if (this.spark && hero >= 0 && !this.series.isState(hero)) {
-      this.spark.draw(this.series, hero, now, this.span, joinable(this.interval));
-      next = Math.min(next, this.span / 120);
+    return Math.min(this.next, view.live && health.silence < 10_000 ? TEXT_EVERY : 1000);
+  }
+
+  painted(): void {
+    if (!this.drawn) return;
+    const { view, health } = this.drawn;
+    this.wear(health, view);
+    if (this.values) this.values.draw(this.lines, view, this.zone());
+    else if (this.body?.canvas) this.body.write?.(view);
+    else if (this.body) this.next = this.body.draw(view, health.state as State);
+    this.writeHead(view, health);
+    this.beside?.draw(this.lines, view, this.zone());
+    for (const feed of this.lines.feeds) feed.drawn((at) => this.page.timed(at));
+  }
+
+  restyle(): void {
+    this.body?.restyle?.();
+    this.touch();
+  }
+
+  zone(): Zone {
+    return this.page.zone;
+  }
+
+  pointed(): number {
+    return this.page.pointed();
+  }
+
+  pointedHere(): boolean {
+    return this.page.pointedOn(this);
+  }
+
+  touch(): void {
+    this.page.touch(this);
+  }
+
+  /** timeAt is the time at a place of the screen, NaN where no time is. */
+  timeAt(clientX: number): number {
+    return this.body?.timeAt?.(clientX) ?? Number.NaN;
+  }
+
+  /** plot is the part of this panel that time runs over. */
+  get plot(): HTMLElement | null {
+    return this.body?.plot ?? null;
+  }
+
+  /** toggleValues shows the readings as a table, or the picture again. */
+  toggleValues(): void {
+    if (!this.body || !this.host) return;
+    if (this.values) {
+      this.values.element.remove();
+      this.values = null;
+      for (const e of this.host.children) hide(e, false);
+      this.body.restyle?.();
+    } else {
+      this.values = new ValueTable(this.title);
+      for (const e of this.host.children) hide(e, true);
+      this.host.append(this.values.element);
     }
-    if (this.changes) this.changes.draw(this.series, drawn ? -1 : hero, now);
-    this.readings?.draw(this.series);
-    const silence = this.hearing.silence(now);
-    return Math.min(next, silence < 10_000 ? TEXT_EVERY : 1000);
+    this.touch();
   }
 
-  /** judge says how alive this topic is for this screen. */
-  judge(now: number): Freshness {
-    return judge({ silence: this.hearing.silence(now), interval: this.interval, link: this.place.link(), storeAway: this.storeAway });
+  /** copyText is what the panel shows now, one line for each value, for a spreadsheet. */
+  copyText(): string {
+    return copyOf(this.title, this.lines, this.page.view(this.page.now()), this.zone());
   }
 
-  /** due says whether this topic should have sent by now, so that silence may mean a dead connection. */
-  due(now: number): boolean {
-    return this.interval > 0 && this.hearing.silence(now) > joinable(this.interval);
-  }
-
-  private part<E extends Element = HTMLElement>(name: string): E | null {
-    return this.element.querySelector<E>(`[data-${name}]`);
-  }
-
-  /** beside finds what a topic's page shows around its panel. */
-  private beside<E extends HTMLElement = HTMLElement>(name: string): E | null {
-    return this.element.dataset.panel === "topic" ? (this.element.parentElement?.querySelector<E>(`[data-${name}]`) ?? null) : null;
-  }
-
-  private take(rows: Row[], of: number): void {
-    for (const row of rows) this.series.add(row);
-    if (rows.length === 0) return;
-    this.series.kept = { rows: rows.length, of: Math.max(of, rows.length) };
-    const { rows: kept, of: all } = this.series.kept;
-    this.thinned = all > kept ? `1 in ${Math.round(all / kept)}` : "";
-  }
-
-  /** replace forgets what was drawn: a snapshot without a reset tells the same history anew. */
-  private replace(): void {
-    this.series.clear();
-  }
-
-  private hero(): number {
-    const number = this.series.columns.findIndex((_, c) => !this.series.isState(c));
-    return number >= 0 ? number : this.series.columns.length > 0 ? 0 : -1;
-  }
-
-  private wear(fresh: Freshness, now: number): void {
+  private wear(h: Health, view: View): void {
     const { element } = this;
-    const empty = this.series.length === 0;
-    if (fresh.state !== this.state) {
+    const state = h.state;
+    if (state !== this.state) {
       element.classList.remove(this.state);
-      element.classList.add(fresh.state);
-      this.state = fresh.state;
-      this.worded = 0;
-      this.announce(fresh.state);
+      element.classList.add(state);
+      this.state = state;
+      this.worded = Number.NEGATIVE_INFINITY;
+      this.announce(state);
     }
-    for (const part of element.querySelectorAll<HTMLElement>("[data-when]")) {
-      const hide = (part.dataset.when === "empty") !== empty;
-      if (part.hidden !== hide) part.hidden = hide;
+    if (h.level !== this.level) {
+      if (this.level) element.classList.remove(this.level);
+      if (h.level) element.classList.add(h.level);
+      this.level = h.level;
     }
     const at = performance.now();
-    if (at - this.worded < TEXT_EVERY * 0.9) return;
+    if (!this.chip || (at - this.worded < TEXT_EVERY && h.chip === this.chip.dataset.chip)) return;
     this.worded = at;
-    const chip = this.part("chip");
-    if (!chip) return;
-    const short = element.dataset.panel === "row";
-    let word = short ? fresh.word.replace(/ ago$/, "") : fresh.word;
-    if (short && fresh.state === "empty") word = NO_VALUE;
-    if (this.thinned && fresh.state === "live") word = short ? word : `${this.thinned}, ${word}`;
-    setClass(chip, `chip ${fresh.state}`);
-    setClass(chip.querySelector("[data-chip-mark]"), `dot ${fresh.state}`);
-    setText(chip.querySelector("[data-chip-text]"), word);
-    const last = this.series.lastTime;
-    if (!Number.isNaN(last)) chip.title = new Date(last).toLocaleString();
-    const rateText = short ? this.part("rate") : this.beside("facts-rate");
-    const measured = rateText ? this.series.rate(now) : 0;
-    if (measured > 0) setText(rateText, short ? rate(measured) : `${rate(measured)}, ${rhythm(this.interval)}`);
-    const values = this.beside<HTMLDetailsElement>("values");
-    if (values) values.hidden = empty;
-    if (!empty) setText(this.beside("facts-values"), columnNames(this.series.columns));
+    this.chip.dataset.chip = h.chip;
+    const text = "hero" in element.dataset || "embed" in element.dataset ? h.long : h.word;
+    setClass(this.chip, `chip ${h.chip}`);
+    setClass(this.chipMark, `dot ${h.chip}`);
+    setText(this.chipText, text);
+    hide(this.chip, text === "");
+    const title = h.last > 0 ? dated(h.last, view.now, this.zone()) : "";
+    if (this.chip.title !== title) this.chip.title = title;
   }
 
   /** announce tells those who listen what changed; that something is live again, only after it was not. */
-  private announce(state: State): void {
-    if (this.element.dataset.panel === "row" || this.element.dataset.panel === "card") return;
-    const words: Partial<Record<State, string>> = { stale: "is stale", again: "reconnecting", stopped: "is not connected", live: "is live" };
+  private announce(state: string): void {
+    const words: Record<string, string> = { stale: "is stale", again: "reconnecting", stopped: "is not connected", live: "is live", error: "has an error" };
     const word = words[state];
-    if (word && (this.said !== "" || state !== "live")) this.place.say(`${this.topic} ${word}`);
-    this.said = state;
+    if (word && (this.announced !== "" || state !== "live")) this.page.say(`${this.title} ${word}`);
+    this.announced = state;
   }
 
-  private writeFigures(hero: number, now: number): void {
-    if (hero < 0) return;
-    const { series } = this;
-    const last = series.last(hero);
-    const seen = series.isState(hero) ? null : series.extent([hero], now - this.span);
-    const scale = series.scale(hero, now - this.span);
-    const number = typeof last === "number" && !series.isState(hero);
-    for (const e of this.element.querySelectorAll("[data-figure]")) setText(e, number ? figure(scale, last) : words(last));
-    for (const e of this.element.querySelectorAll("[data-unit]")) setText(e, number ? scale.unit : "");
-    this.part("value")?.classList.toggle("word", !number && last !== null);
-    const value = this.part("value");
-    if (value) value.title = number ? fullText(last) : "";
-    const note = this.part("note");
-    if (note) this.writeNote(note, hero);
-    const figs = this.part("figs");
-    if (figs) {
-      figs.hidden = !number;
-      setText(this.part("min"), seen ? figure(scale, seen.lo) : NO_VALUE);
-      setText(this.part("max"), seen ? figure(scale, seen.hi) : NO_VALUE);
-      const mean = seen ? seen.sum / seen.count : Number.NaN;
-      const finer = seen?.whole && scale.decimals === 0 && !Number.isInteger(mean) && seen.hi < 1000;
-      setText(this.part("mean"), figure(finer ? { ...scale, decimals: 1 } : scale, mean));
+  /** trouble says why there is no picture, null when there is one. The same sentences stand in views/panel.templ. */
+  private trouble(view: View, h: Health): Say | null {
+    const { lines, config } = this;
+    if (h.state === "forbidden") return { icon: "lock", title: "Not yours to see", code: "", text: h.problem };
+    if (h.state === "error") return { icon: "warn", title: "Cannot be shown", code: "", text: h.problem };
+    if (lines.feeds.length === 0) return { icon: "search", title: "Nothing matches", code: config.topics.join(", "), text: "has no readings. Send one and it appears here." };
+    if (h.heard === 0) {
+      const one = lines.feeds.length === 1 ? lines.feeds[0]!.topic : "";
+      return { icon: "empty", title: one ? "Nothing matches" : "No reading yet", code: one, text: one ? "has no readings. Send one and it appears here." : "Send one and it appears here." };
     }
-    const states = this.part("states");
-    if (states) this.writeStates(states, number);
+    const charted = CHARTED.has(config.kind);
+    if (charted || config.kind === "bars" || config.kind === "gauge") {
+      if (lines.numbers.length === 0 && lines.words.length > 0) return { icon: "warn", title: "Cannot draw words", code: lines.words[0]!.feed.topic, text: "is a state. Use a timeline, or pick another topic." };
+      if (lines.numbers.length === 0) return { icon: "warn", title: "No such value", code: "", text: "None of the topics has the values that this panel asks for. Check its columns." };
+    }
+    if (charted && lines.numbers.every((l) => l.count === 0)) return { icon: "empty", title: "No reading in this time", code: "", text: h.last > 0 ? `The last one came at ${dated(h.last, view.now, this.zone())}.` : "" };
+    return null;
   }
 
-  private writeNote(note: HTMLElement, hero: number): void {
-    const { columns } = this.series;
-    const name = columns[hero]!;
-    if (this.element.dataset.panel === "card") setText(note, columns.length > 1 ? `${name}, 1 of ${columns.length}` : "");
-    else setText(note, columns.length > 1 ? `${name}, ${columns.length} values` : rhythm(this.interval));
+  private saySo(say: Say): void {
+    const key = `${say.icon}\n${say.title}\n${say.code}\n${say.text}`;
+    if (key === this.said || !this.host) return;
+    this.said = key;
+    this.body?.end?.();
+    this.body = null;
+    this.values = null;
+    const text = el("p");
+    if (say.code) text.append(el("code", "", say.code), " ");
+    text.append(say.text);
+    this.host.replaceChildren(el("div", "say-empty", icon(say.icon), el("strong", "", say.title), text));
   }
 
-  private writeStates(list: HTMLElement, alone: boolean): void {
-    const states = this.series.columns.map((_, c) => c).filter((c) => this.series.isState(c));
-    list.hidden = states.length === 0 || (!alone && this.series.columns.length < 2);
-    if (list.hidden) return;
-    while (list.children.length > states.length) list.lastElementChild?.remove();
-    states.forEach((c, i) => {
-      let row = list.children[i];
-      if (!row) {
-        row = document.createElement("div");
-        row.append(document.createElement("dt"), document.createElement("dd"));
-        list.append(row);
+  /** take builds the body of the panel's kind, unless it is there. */
+  private take(): void {
+    if (this.body || !this.host) return;
+    this.said = "";
+    if (this.host.querySelector(".say-empty")) this.host.replaceChildren();
+    switch (this.config.kind) {
+      case "line":
+      case "area":
+      case "stacked":
+        this.body = new Chart(this.host, this);
+        break;
+      case "bars":
+        this.body = new Bars(this.host, this);
+        break;
+      case "table":
+        this.body = new Table(this.host, this);
+        break;
+      case "timeline":
+        this.body = new Timeline(this.host, this);
+        break;
+      default:
+        this.body = new Stat(this.host, this);
+    }
+  }
+
+  private writeHead(view: View, h: Health): void {
+    const { lines, config } = this;
+    const hero = heroOf(lines);
+    if (this.figures.length > 0) {
+      const whole = this.beside !== null;
+      const alone = whole || (CHARTED.has(config.kind) ? lines.numbers.length === 1 && lines.more === 0 : lines.numbers.length + lines.words.length === 1);
+      const shown = alone && h.heard > 0 ? hero : null;
+      if (!whole) hide(this.value, !shown);
+      if (shown) {
+        const pointed = this.pointed();
+        const inside = pointed >= view.from && pointed <= view.to;
+        const v = inside ? shown.at(pointed) : shown.last;
+        const number = typeof v === "number" && !shown.state;
+        for (const e of this.figures) setText(e, shown.text(v));
+        for (const e of this.units) setText(e, number ? shown.scale.unit : "");
+        if (this.value && this.values === null) {
+          const full = number ? fullText(v) : "";
+          if (this.value.title !== full) this.value.title = full;
+          if (whole) this.value.classList.toggle("word", shown.state);
+        }
       }
-      setText(row.firstElementChild, this.series.columns[c]!);
-      setText(row.lastElementChild, words(this.series.last(c)));
-    });
+    }
+    if (this.changed && hero) {
+      const pointed = this.pointed();
+      const inside = pointed >= view.from && pointed <= view.to;
+      const others = lines.numbers.length + lines.words.length;
+      const moved = inside ? `at ${clock(pointed, this.zone())}` : changeOf(hero, view, h.lively, this.zone());
+      setText(this.changed, others > 1 ? [hero.name, moved].filter(Boolean).join(", ") : moved);
+    }
+    if (this.note) setText(this.note, this.noteOf());
   }
-}
 
-const NAMED = 8;
-
-/** columnNames lists the columns as views/topic.go does. */
-function columnNames(columns: readonly string[]): string {
-  const more = columns.length - NAMED;
-  return [...columns.slice(0, NAMED), ...(more > 0 ? [`+ ${decimal(more, 0)} more`] : [])].join(", ");
-}
-
-function words(v: Value): string {
-  return v === null ? NO_VALUE : String(v);
-}
-
-export function setText(e: Element | null, text: string): void {
-  if (e && e.textContent !== text) e.textContent = text;
-}
-
-function setClass(e: Element | null, name: string): void {
-  if (e && e.className !== name) e.setAttribute("class", name);
+  private noteOf(): string {
+    const { lines, config } = this;
+    const several = lines.numbers.length > 1 && CHARTED.has(config.kind);
+    const text = [several ? lines.numbers[0]!.scale.unit : "", config.note].filter(Boolean).join(" ");
+    // How many topics are left out is known to the server alone.
+    const left = /\d[\d,]* of [\d,]+ topics$/.exec(this.noteSaid)?.[0] ?? "";
+    const shown = left ? `${decimal(lines.feeds.length, 0)} of ${left.split(" of ")[1]}` : "";
+    return [text, shown].filter(Boolean).join(", ");
+  }
 }

@@ -2,6 +2,7 @@
 // line's end, pushed apart where lines end close together, joined by a leader.
 
 import { lineClass } from "./colours";
+import { setText } from "./dom";
 
 const SPACING = 17; // px
 const MOST = 6; // lines; with more, the largest five are listed
@@ -11,6 +12,7 @@ export interface RailItem {
   order: number; // the line's colour
   name: string;
   figure: string;
+  value: number; // which of many are the largest
   y: number; // px from the top of the plot where the line ends; NaN when it is not drawn
 }
 
@@ -27,6 +29,7 @@ export class Rail {
   private readonly labels: Label[] = [];
   private readonly more = document.createElement("div");
   private shown: number[] = [];
+  private known = -1;
   private placed = Number.NEGATIVE_INFINITY;
 
   constructor() {
@@ -37,24 +40,26 @@ export class Rail {
     this.element.append(this.leads, this.more);
   }
 
-  /** draw shows values at once and moves labels at most once a second. height is the plot's, in px. */
-  draw(items: RailItem[], height: number, at: number): void {
-    if (at - this.placed >= PLACES_EVERY || this.shown.some((i) => i >= items.length)) {
+  /** draw shows values at once and moves labels at most once a second. height is the plot's, in px; more lines are not drawn at all. */
+  draw(items: readonly RailItem[], height: number, at: number, more: number): void {
+    if (at - this.placed >= PLACES_EVERY || this.known !== items.length) {
       this.placed = at;
-      this.place(items, height);
+      this.known = items.length;
+      this.place(items, height, more);
     }
-    this.shown.forEach((item, i) => {
-      const { figure } = this.labels[i]!;
-      const text = items[item]!.figure;
-      if (figure.textContent !== text) figure.textContent = text;
-    });
+    for (let i = 0; i < this.shown.length; i++) setText(this.labels[i]!.figure, items[this.shown[i]!]!.figure);
   }
 
-  private place(items: RailItem[], height: number): void {
+  private place(items: readonly RailItem[], height: number, more: number): void {
     const depth = (i: number) => (Number.isNaN(items[i]!.y) ? height : Math.min(Math.max(items[i]!.y, 0), height));
     let order = items.map((_, i) => i).sort((a, b) => depth(a) - depth(b) || a - b);
-    const hidden = order.length > MOST ? order.length - (MOST - 1) : 0;
-    if (hidden) order = order.slice(0, MOST - 1);
+    const left = order.length > MOST ? order.length - (MOST - 1) : 0;
+    if (left) {
+      const least = (i: number) => (Number.isNaN(items[i]!.value) ? Number.NEGATIVE_INFINITY : items[i]!.value);
+      const kept = new Set([...order].sort((a, b) => least(b) - least(a)).slice(0, MOST - 1));
+      order = order.filter((i) => kept.has(i));
+    }
+    const hidden = left + more;
     this.shown = order;
     const places = spread(order.map(depth), SPACING, height - (hidden ? 1.5 * SPACING : 0));
     while (this.labels.length < order.length) this.grow();

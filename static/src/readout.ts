@@ -1,39 +1,65 @@
-// The read-out of the top bar: how many topics are live, and what the connection does.
+// The read-out of the top bar: how many topics are live, what the connection
+// does, how long a reading takes to this screen, and which time is shown.
 
+import { hide, setClass, setText } from "./dom";
 import type { Link } from "./socket";
-import { age } from "./value";
+import type { Timeframe } from "./timeframe";
+import { dated, type Zone } from "./times";
+import { age, decimal, NO_VALUE, THIN } from "./value";
 
 const GRACE = 1000; // ms; a connection that is back within it was never worth a word
+
+export interface Facts {
+  link: Link;
+  live: number;
+  other: number;
+  /** ms from the store to this screen for 99 of 100 messages, NaN while it is not known. */
+  latency: number;
+  now: number;
+  zone: Zone;
+}
+
+/** wait prints whole seconds. */
+function wait(ms: number): string {
+  return age(Math.floor(ms / 1000) * 1000).replace(".0", "");
+}
 
 export class ReadOut {
   private readonly mark: Element | null;
   private readonly text: Element | null;
+  private readonly otherMark: Element | null;
+  private readonly other: Element | null;
+  private readonly latency: Element | null;
+  private readonly period: Element | null;
 
   constructor(root: ParentNode) {
     this.mark = root.querySelector("[data-readout-mark]");
     this.text = root.querySelector("[data-readout-text]");
+    this.otherMark = root.querySelector("[data-readout-other-mark]");
+    this.other = root.querySelector("[data-readout-other]");
+    this.latency = root.querySelector("[data-readout-latency]");
+    this.period = root.querySelector("[data-period]");
   }
 
-  show(link: Link, live: number, other: number): void {
-    switch (link.state) {
-      case "connecting":
-        return; // the time of the page still holds
-      case "stopped":
-        this.put("off", `Not connected: ${link.say}`);
-        return;
-      case "again": {
-        const ms = performance.now() - link.since;
-        if (ms >= GRACE) this.put("again", `reconnecting, ${age(Math.floor(ms / 1000) * 1000).replace(".0", "")}`);
-        return;
-      }
-      case "live":
-        if (live + other <= 1) this.put(other ? "stale" : "live", other ? "Connected, not live" : live ? "Live" : "Listening");
-        else this.put(live ? "live" : "stale", other ? `${live} live, ${other} not live` : `${live} live`);
+  show(f: Facts, timeframe: Timeframe): void {
+    const { from, to } = timeframe.window(f.now);
+    setText(this.period, `${dated(from, f.now, f.zone)} to ${dated(to, f.now, f.zone)}, ${f.zone.label(to)}`);
+    setText(this.latency, Number.isNaN(f.latency) ? NO_VALUE : `${decimal(f.latency, 0)}${THIN}ms`);
+    const { link } = f;
+    let [mark, text, others] = ["", "", 0];
+    if (link.state === "stopped") [mark, text] = ["off", `Not connected: ${link.say}`];
+    else if (link.state === "again" && performance.now() - link.since >= GRACE) [mark, text] = ["again", `reconnecting, ${wait(performance.now() - link.since)}`];
+    else if (timeframe.mode === "paused") [mark, text] = ["paused", `Paused ${wait(f.now - timeframe.pausedAt)}, ${decimal(timeframe.waiting, 0)} waiting`];
+    else if (link.state !== "live") return; // the time of the page still holds
+    else if (f.live + f.other <= 1) [mark, text] = [f.other ? "stale" : "live", f.other ? "Connected, not live" : f.live ? "Live" : "Listening"];
+    else {
+      [mark, text] = [f.live ? "live" : "stale", `${decimal(f.live, 0)} live`];
+      others = f.other;
     }
-  }
-
-  private put(state: string, text: string): void {
-    if (this.text?.textContent !== text && this.text) this.text.textContent = text;
-    if (this.mark && this.mark.className !== `dot ${state}`) this.mark.setAttribute("class", `dot ${state}`);
+    setText(this.text, others > 0 && !this.other ? `${text}, ${others} not live` : text);
+    setClass(this.mark, `dot ${mark}`);
+    hide(this.otherMark, others === 0);
+    hide(this.other, others === 0);
+    setText(this.other, others > 0 ? `${decimal(others, 0)} not live` : "");
   }
 }

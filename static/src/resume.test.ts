@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, type Message } from "./frame";
-import { isSelector, Resume } from "./resume";
+import { Resume } from "./resume";
+import { isSelector } from "./selector";
 import { frames } from "./testdata";
 
 const golden = new Map(frames().map(([name, text]) => [name, decode(text)!]));

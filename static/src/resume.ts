@@ -3,6 +3,7 @@
 // connection is lost.
 
 import type { Message } from "./frame";
+import { isSelector } from "./selector";
 
 export class Resume {
   private readonly cursors = new Map<string, string>();
@@ -74,9 +75,4 @@ export class Resume {
     this.confirmed.add(topic);
     if (id) this.cursors.set(topic, id);
   }
-}
-
-/** isSelector says whether a text picks topics rather than naming one: an unquoted *, =~, !~ or !=. */
-export function isSelector(s: string): boolean {
-  return /\*|=~|!~|!=/.test(s.replace(/"(?:[^"\\]|\\.)*"/g, '""'));
 }

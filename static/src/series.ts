@@ -6,12 +6,21 @@ import { type Scale, scaleOver } from "./value";
 
 const FIRST = 256;
 const MOST = 32_768; // rows; the oldest go first
+const MOST_MARKS = 200;
+const MOST_THIN = 200;
 
 /** Mark is a time without readings and why: nothing is ever joined across it. */
 export interface Mark {
   from: number;
   to: number; // Infinity until the next reading
   text: string;
+}
+
+/** Thin is a time in which not every reading came to this screen: one of so many. */
+export interface Thin {
+  from: number;
+  to: number;
+  of: number;
 }
 
 export interface Extent {
@@ -27,8 +36,14 @@ export class Series {
   readonly units: string[] = [];
   readonly kinds: string[] = [];
   readonly marks: Mark[] = [];
+  readonly thin: Thin[] = [];
   /** How many readings the rows of the last message stood for, against how many it had. */
   kept = { rows: 1, of: 1 };
+  /** How many readings each one stands for that history was thinned to; 1 when none was left out. */
+  coarse = 1;
+  private coarseUntil = Number.NEGATIVE_INFINITY;
+  /** Rises with every change of the columns, their units or kinds. */
+  shape = 0;
 
   private time = new Float64Array(FIRST);
   private readonly columnNumbers: Float64Array[] = []; // NaN where a reading has no number
@@ -42,6 +57,43 @@ export class Series {
     return this.end - this.start;
   }
 
+  /** The index of the oldest reading. */
+  get first(): number {
+    return this.start;
+  }
+
+  /** The index after the newest reading. */
+  get beyond(): number {
+    return this.end;
+  }
+
+  /** The times of all readings; only those from first to beyond mean something. */
+  get times(): Float64Array {
+    return this.time;
+  }
+
+  /** numbers returns a column; NaN where a reading has no number. Only first to beyond mean something. */
+  numbers(column: number): Float64Array {
+    return this.columnNumbers[column]!;
+  }
+
+  /** hasWords says whether a column holds texts or bools. */
+  hasWords(column: number): boolean {
+    return this.columnWords[column] !== null && this.columnWords[column] !== undefined;
+  }
+
+  /** indexFrom returns the index of the first reading at or after a time. */
+  indexFrom(t: number): number {
+    let first = this.start;
+    let beyond = this.end;
+    while (first < beyond) {
+      const middle = (first + beyond) >> 1;
+      if (this.time[middle]! < t) first = middle + 1;
+      else beyond = middle;
+    }
+    return first;
+  }
+
   get lastTime(): number {
     return this.length > 0 ? this.time[this.end - 1]! : Number.NaN;
   }
@@ -51,6 +103,7 @@ export class Series {
     this.order = columns.map((name, i) => {
       let at = this.columns.indexOf(name);
       if (at < 0) {
+        this.shape++;
         at = this.columns.push(name) - 1;
         this.units.push("");
         this.kinds.push("");
@@ -58,8 +111,11 @@ export class Series {
         this.columnWords.push(null);
         this.lastValues.push(null);
       }
-      this.units[at] = units[i] ?? this.units[at]!;
-      this.kinds[at] = kinds[i] ?? this.kinds[at]!;
+      const unit = units[i] ?? this.units[at]!;
+      const kind = kinds[i] ?? this.kinds[at]!;
+      if (unit !== this.units[at] || kind !== this.kinds[at]) this.shape++;
+      this.units[at] = unit;
+      this.kinds[at] = kind;
       return at;
     });
   }
@@ -79,10 +135,10 @@ export class Series {
       if (words) words[at] = undefined;
     }
     this.end++;
-    this.order.forEach((c, i) => {
+    for (let i = 0; i < this.order.length; i++) {
       const v = row[i + 1];
-      if (v !== undefined && v !== null) this.put(c, at, v, late);
-    });
+      if (v !== undefined && v !== null) this.put(this.order[i]!, at, v, late);
+    }
     for (const m of this.marks) if (m.to === Number.POSITIVE_INFINITY && t > m.from) m.to = t;
   }
 
@@ -92,31 +148,36 @@ export class Series {
     this.marks.push({ from, to: Number.POSITIVE_INFINITY, text });
   }
 
+  /** thinned says that the readings between two times are those that were kept of so many. */
+  thinned(from: number, to: number, of: number): void {
+    const last = this.thin.at(-1);
+    if (last && from - last.to < 5000 && Math.abs(last.of - of) / of < 0.5) last.to = Math.max(last.to, to);
+    else this.thin.push({ from: last && from - last.to < 2000 ? last.to : from, to, of });
+    if (this.thin.length > MOST_THIN) this.thin.shift();
+  }
+
+  /** thinnedTo says that what is held so far was kept of so many times as many readings: they lie further apart than they came. */
+  thinnedTo(of: number): void {
+    this.coarse = Math.max(of, 1);
+    this.coarseUntil = this.lastTime;
+  }
+
   /** trim forgets readings and marks before a time, but never the last reading. */
   trim(before: number): void {
     while (this.end - this.start > 1 && this.time[this.start]! < before) this.start++;
-    while (this.marks.length > 0 && this.marks[0]!.to < before) this.marks.shift();
+    while (this.marks.length > 0 && (this.marks[0]!.to < before || this.marks.length > MOST_MARKS)) this.marks.shift();
+    while (this.thin.length > 0 && this.thin[0]!.to < before) this.thin.shift();
+    if (before > this.coarseUntil) this.coarse = 1;
   }
 
   /** clear forgets all readings and marks; the columns stay. */
   clear(): void {
     this.start = this.end = 0;
     this.marks.length = 0;
+    this.thin.length = 0;
+    this.coarse = 1;
     this.columnWords.fill(null);
     this.lastValues.fill(null);
-  }
-
-  /** window returns the readings since a time, and the one before them, so that a line enters from the edge. */
-  window(from: number): { times: Float64Array; numbers: Float64Array[] } {
-    let first = this.start;
-    let beyond = this.end;
-    while (first < beyond) {
-      const middle = (first + beyond) >> 1;
-      if (this.time[middle]! < from) first = middle + 1;
-      else beyond = middle;
-    }
-    if (first > this.start) first--;
-    return { times: this.time.subarray(first, this.end), numbers: this.columnNumbers.map((n) => n.subarray(first, this.end)) };
   }
 
   /** last returns the newest value of a column, however old. */
@@ -213,9 +274,7 @@ export class Series {
 
   /** rate counts readings per second over the last minute, or since the first one when it is younger. */
   rate(now: number): number {
-    const { times } = this.window(now - 60_000);
-    let count = 0;
-    for (const t of times) if (t >= now - 60_000) count++;
+    const count = this.end - this.indexFrom(now - 60_000);
     if (count < 2) return 0;
     const covered = Math.min(60_000, Math.max(now - this.time[this.start]!, 1000));
     return (count / covered) * 1000 * (this.kept.of / this.kept.rows);
@@ -231,6 +290,7 @@ export class Series {
       if (!words) {
         words = [];
         this.columnWords[column] = words;
+        this.shape++;
       }
       words[at] = v;
     }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { spread } from "./rail";
 import { byteLength } from "./socket";
-import { topicPath } from "./topics";
+import { topicPath } from "./address";
 
 test("bytes are counted as the server counts them", () => {
   for (const s of ["", "abc", '{"topic":"caf\u00e9"}', "\u2013\u2009\u00b0C", "a\u{1f600}b", "\ud800x"]) assert.equal(byteLength(s), new TextEncoder().encode(s).length, JSON.stringify(s));

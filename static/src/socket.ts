@@ -11,13 +11,14 @@ const STEADY_AFTER = 10_000; // a connection that lived this long starts the bac
 const ACK_BYTES = 16 * 1024;
 const ACK_MS = 1000;
 const AFTER_BYTES = 200_000; // of cursors in one message; the server reads 256 KiB
-const PAUSE_AFTER = 10_000; // ms hidden before the server is asked to be quiet
 
 export interface Subscription {
   topics: string[];
   window: string;
   points: number;
   rate: number; // messages per second for each topic
+  /** The slug of a dashboard of whose changes the server is to tell; empty for none. */
+  dashboard?: string;
 }
 
 export type Link =
@@ -41,9 +42,9 @@ export class Live {
   private link: Link = { state: "connecting" };
   private attempt = 0;
   private timer = 0;
-  private pauseTimer = 0;
   private ackTimer = 0;
   private paused = false;
+  private begun = 0;
   private opened = 0;
   private lost = 0;
   private heard = 0;
@@ -65,7 +66,23 @@ export class Live {
 
   subscribe(s: Subscription): void {
     this.subscriptions.push(s);
-    if (this.socket?.readyState === WebSocket.OPEN) this.send(this.request(s, this.subscriptions.length));
+    this.send(this.request(s, this.subscriptions.length, true));
+  }
+
+  /** renew asks anew for what was subscribed, after it was changed: as a snapshot, or going on after what the page has. */
+  renew(changed: readonly Subscription[], fresh: boolean): void {
+    this.subscriptions.forEach((s, i) => {
+      if (!changed.includes(s)) return;
+      this.send({ type: "unsubscribe", id: i + 1 });
+    });
+    this.subscriptions.forEach((s, i) => {
+      if (changed.includes(s)) this.send(this.request(s, i + 1, !fresh));
+    });
+  }
+
+  /** begunAgo is how long ago this connection was begun, in ms. */
+  begunAgo(): number {
+    return performance.now() - this.begun;
   }
 
   /** connect opens the socket unless there is one. */
@@ -74,6 +91,7 @@ export class Live {
     window.clearTimeout(this.timer);
     const socket = new WebSocket(this.url, "readout.v1");
     this.socket = socket;
+    this.begun = performance.now();
     let open = false;
     socket.onopen = () => {
       open = true;
@@ -81,7 +99,7 @@ export class Live {
       this.received = this.acked = this.drainMs = 0;
       this.paused = false;
       this.resume.connected();
-      this.subscriptions.forEach((s, i) => this.send(this.request(s, i + 1)));
+      this.subscriptions.forEach((s, i) => this.send(this.request(s, i + 1, true)));
       this.visible();
     };
     socket.onmessage = (e: MessageEvent) => {
@@ -104,9 +122,10 @@ export class Live {
     this.restart();
   }
 
-  private request(s: Subscription, id: number): object {
-    const after = this.resume.after(s.topics, AFTER_BYTES);
-    return { type: "subscribe", id, topics: s.topics, after, window: s.window, points: s.points, rate: s.rate };
+  private request(s: Subscription, id: number, goOn: boolean): object {
+    const after = goOn ? this.resume.after(s.topics, AFTER_BYTES) : {};
+    const request = { type: "subscribe", id, topics: s.topics, after, window: s.window, points: s.points, rate: s.rate, rates: true };
+    return s.dashboard ? { ...request, dashboard: s.dashboard } : request;
   }
 
   private send(message: object): void {
@@ -210,13 +229,9 @@ export class Live {
   }
 
   private visible(): void {
-    window.clearTimeout(this.pauseTimer);
-    if (document.visibilityState === "hidden") {
-      this.pauseTimer = window.setTimeout(() => this.pause(true), PAUSE_AFTER);
-      return;
-    }
-    this.pause(false);
-    this.wake();
+    const hidden = document.visibilityState === "hidden";
+    this.pause(hidden);
+    if (!hidden) this.wake();
   }
 
   private pause(yes: boolean): void {

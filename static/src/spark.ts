@@ -2,7 +2,7 @@
 // kept and what is joined also stands in views/sparkline.go; both are held to
 // views/testdata/strokes.json.
 
-import type { Series } from "./series";
+import type { Line, View } from "./lines";
 
 const BOX = 1000;
 
@@ -101,12 +101,14 @@ export class Spark {
     [this.area = null, this.line = null, this.tip = null] = svg.querySelectorAll("path");
   }
 
-  draw(series: Series, column: number, now: number, span: number, joinable: number): void {
-    const { times, numbers } = series.window(now - span);
-    const values = numbers[column];
-    const seen = series.extent([column], now - span);
-    if (!values || !seen) return;
-    const runs = strokes({ from: now - span, to: now, joinable, ...sparkRange(seen.lo, seen.hi) }, times, values);
+  /** draw shows one line over the time of a view. */
+  draw(line: Line, view: View): void {
+    if (line.count === 0) return;
+    const { series } = line;
+    const first = Math.max(series.indexFrom(view.from) - 1, series.first);
+    const times = series.times.subarray(first, series.beyond);
+    const values = series.numbers(line.columnHere).subarray(first, series.beyond);
+    const runs = strokes({ from: view.from, to: view.to, joinable: line.far, ...sparkRange(line.lo, line.hi) }, times, values);
     this.area?.setAttribute("d", areaPath(runs));
     this.line?.setAttribute("d", linePath(runs));
     this.tip?.setAttribute("d", tipPath(runs));

@@ -1,7 +1,7 @@
 // Pictures as tables: the changes of a state, and the last readings.
 
 import type { Series } from "./series";
-import { clock } from "./times";
+import { clock, type Zone } from "./times";
 import { age, fullText } from "./value";
 
 const CHANGES = 8;
@@ -16,10 +16,10 @@ function cell(kind: "td" | "th", text: string, className: string): HTMLElement {
 }
 
 /** localise shows the times that the server rendered on the viewer's clock. */
-export function localise(root: ParentNode): void {
+export function localise(root: ParentNode, zone: Zone): void {
   for (const time of root.querySelectorAll<HTMLTimeElement>("time[datetime]")) {
     const ms = Date.parse(time.dateTime);
-    if (!Number.isNaN(ms)) time.textContent = clock(ms);
+    if (!Number.isNaN(ms)) time.textContent = clock(ms, zone);
   }
 }
 
@@ -30,10 +30,12 @@ export class ChangesTable {
   constructor(private readonly table: HTMLElement) {}
 
   /** draw shows the changes of a column; -1 hides the table, because the topic is drawn. */
-  draw(series: Series, column: number, now: number): void {
-    this.table.hidden = column < 0 || series.length === 0;
+  draw(series: Series, column: number, now: number, zone: Zone): void {
+    const hidden = column < 0 || series.length === 0;
+    const around = this.table.closest<HTMLElement>(".changes") ?? this.table;
+    around.hidden = hidden;
     const body = this.table.querySelector("tbody");
-    if (this.table.hidden || !body) return;
+    if (hidden || !body) return;
     const changes: { text: string; since: number; until: number }[] = [];
     for (const i of series.newest(series.length).reverse()) {
       const v = series.value(column, i);
@@ -46,13 +48,13 @@ export class ChangesTable {
       changes.push({ text, since, until: now });
     }
     const rows = changes.slice(-CHANGES).reverse();
-    const key = rows.map((r) => `${r.text} ${r.since} ${age(r.until - r.since)}`).join();
+    const key = `${zone.name} ${rows.map((r) => `${r.text} ${r.since} ${age(r.until - r.since)}`).join()}`;
     if (key === this.shown) return;
     this.shown = key;
     body.replaceChildren(
       ...rows.map((r) => {
         const tr = document.createElement("tr");
-        tr.append(cell("td", r.text, "num"), cell("td", clock(r.since), "right soft"), cell("td", age(r.until - r.since), "right soft"));
+        tr.append(cell("td", r.text, "num"), cell("td", clock(r.since, zone), "right soft"), cell("td", age(r.until - r.since), "right soft"));
         return tr;
       }),
     );
@@ -65,7 +67,7 @@ export class ReadingsTable {
 
   constructor(private readonly details: HTMLDetailsElement) {}
 
-  draw(series: Series): void {
+  draw(series: Series, zone: Zone): void {
     const table = this.details.querySelector("table");
     const at = performance.now();
     if (!this.details.open || !table?.tHead || !table.tBodies[0]) return;
@@ -78,7 +80,7 @@ export class ReadingsTable {
       ...series.newest(READINGS).map((i) => {
         const row = series.row(i);
         const tr = document.createElement("tr");
-        tr.append(cell("td", clock(row.time), "soft"), ...row.values.map((v) => cell("td", fullText(v), "right num")));
+        tr.append(cell("td", clock(row.time, zone), "soft"), ...row.values.map((v) => cell("td", fullText(v), "right num")));
         return tr;
       }),
     );

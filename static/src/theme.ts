@@ -1,20 +1,20 @@
 // Light, dark, or what the system says. The choice is kept in this browser if it
 // lets us; early.ts applies it before the first paint.
 
-import { onKey } from "./keys";
+import { keep, onKept, recall } from "./settings";
 
-export const THEME_KEY = "readout.theme";
-type Theme = "auto" | "light" | "dark";
+export type Theme = "auto" | "light" | "dark";
+
 const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
 const SAY: Record<Theme, string> = { auto: "follows the system", light: "light", dark: "dark" };
 
 export function stored(): Theme {
-  try {
-    const theme = localStorage.getItem(THEME_KEY);
-    return theme === "light" || theme === "dark" ? theme : "auto";
-  } catch {
-    return "auto"; // storage is forbidden here
-  }
+  return themeNamed(recall("theme"));
+}
+
+/** themeNamed takes a stored text; all but light and dark follows the system. */
+export function themeNamed(text: string): Theme {
+  return text === "light" || text === "dark" ? text : "auto";
 }
 
 export function apply(theme: Theme): void {
@@ -22,29 +22,64 @@ export function apply(theme: Theme): void {
   else document.documentElement.dataset.theme = theme;
 }
 
-/** mountTheme brings the button and the key T to life. changed is called after each change. */
-export function mountTheme(button: HTMLElement | null, changed: () => void): void {
-  let theme = stored();
-  const label = () => {
-    const text = `Theme: ${SAY[theme]} (T)`;
-    button?.setAttribute("aria-label", text);
-    if (button) button.title = text;
-  };
-  const turn = () => {
-    theme = NEXT[theme];
-    apply(theme);
-    try {
-      if (theme === "auto") localStorage.removeItem(THEME_KEY);
-      else localStorage.setItem(THEME_KEY, theme);
-    } catch {
-      // It holds for this page only.
+/** ThemeSwitch is the button, the choice of the settings menu and the key T. */
+export class ThemeSwitch {
+  private theme = stored();
+  private readonly buttons: HTMLElement[];
+
+  /** changed is called after each change, also of the system's own. */
+  constructor(
+    root: ParentNode,
+    private readonly changed: (theme: Theme) => void,
+  ) {
+    this.buttons = [...root.querySelectorAll<HTMLElement>("[data-theme-toggle]")];
+    for (const button of this.buttons) {
+      button.hidden = false;
+      button.addEventListener("click", () => this.turn());
     }
-    label();
-    changed();
-  };
-  if (button) button.hidden = false;
-  button?.addEventListener("click", turn);
-  onKey("t", turn);
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
-  label();
+    const follow = () => changed(this.theme);
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", follow);
+    window.matchMedia("(prefers-contrast: more)").addEventListener("change", follow);
+    onKept("theme", () => this.show(stored()));
+    this.label();
+  }
+
+  get now(): Theme {
+    return this.theme;
+  }
+
+  /** dark says what the page looks like now, whoever chose it. */
+  dark(): boolean {
+    return this.theme === "dark" || (this.theme === "auto" && window.matchMedia("(prefers-color-scheme: dark)").matches);
+  }
+
+  /** turn goes on to the next of system, light, dark. */
+  turn(): void {
+    this.set(NEXT[this.theme]);
+  }
+
+  set(theme: Theme): void {
+    keep("theme", theme === "auto" ? "" : theme);
+    this.show(theme);
+  }
+
+  /** reapply puts the chosen theme back after something else stood in for it. */
+  reapply(): void {
+    apply(this.theme);
+  }
+
+  private show(theme: Theme): void {
+    this.theme = theme;
+    apply(theme);
+    this.label();
+    this.changed(theme);
+  }
+
+  private label(): void {
+    for (const button of this.buttons) {
+      const text = `Theme: ${SAY[this.theme]} (T)`;
+      button.setAttribute("aria-label", text);
+      button.title = text;
+    }
+  }
 }

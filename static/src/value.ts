@@ -149,12 +149,17 @@ export function rate(perSecond: number): string {
   return `${decimal(perSecond * 3600, 1)}${THIN}/h`;
 }
 
+/** interval prints the rhythm of a topic: 0.5 s, 1 s, 10 s, 5 min. */
+export function interval(ms: number): string {
+  if (ms <= 0) return "on change";
+  if (ms < 1000 || (ms < 10_000 && ms % 1000 >= 50 && ms % 1000 < 950)) return `${decimal(ms / 1000, 1)} s`;
+  if (ms < 60_000) return `${Math.floor((ms + 500) / 1000)} s`;
+  return age(ms);
+}
+
 /** rhythm prints how often a topic sends. */
 export function rhythm(ms: number): string {
-  if (ms <= 0) return "on change";
-  if (ms < 1000 || (ms < 10_000 && ms % 1000 >= 50 && ms % 1000 < 950)) return `every ${decimal(ms / 1000, 1)} s`;
-  if (ms < 60_000) return `every ${Math.floor((ms + 500) / 1000)} s`;
-  return `every ${age(ms)}`;
+  return ms <= 0 ? "on change" : `every ${interval(ms)}`;
 }
 
 /** fullText prints a value in full, for tables and copies. */

@@ -23,6 +23,7 @@ Usage: readout COMMAND [FLAGS]
   tail      follow a topic at a terminal: readout tail orders
   collect   push this machine's figures to a server
   token     make a token for a server that is not open to everyone
+  dashboard check dashboard documents, or print a built-in one
   key       print the Redis key of a topic's stream
   version   print the version
 
@@ -60,6 +61,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return runKey(ctx, args, stdin, stdout, stderr)
 	case "token":
 		return runToken(args, stdout, stderr)
+	case "dashboard":
+		return runDashboard(args, stdin, stdout, stderr)
 	case "version", "--version":
 		fmt.Fprintf(stdout, "readout %s, page scripts: %t\n", version(), static.Built())
 		return 0

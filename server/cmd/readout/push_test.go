@@ -293,7 +293,7 @@ func TestCollect(t *testing.T) {
 		missing = still
 	}
 	cancel()
-	if code := <-ended; code != 0 || !strings.HasPrefix(out.String(), "Collecting cpu, memory of ") || strings.Count(out.String(), "\n") != 1 || complaint.Len() > 0 {
+	if code := <-ended; code != 0 || !strings.HasPrefix(out.String(), "Collecting cpu, cores, load, memory, ") || strings.Count(out.String(), "\n") != 1 || complaint.Len() > 0 {
 		t.Errorf("code %d, stdout %q, stderr %q", code, out.String(), complaint.String())
 	}
 }

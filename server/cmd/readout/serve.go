@@ -37,15 +37,20 @@ Examples:
   readout token --file tokens.json --name everyone --scope view --topics '*'
   readout serve --listen :8080 --tokens tokens.json --public-url https://readout.example
 
+  # beside this machine: a site, and an exporter in this network (docs/collect.md)
+  readout serve --collect host --collect probe:https://shop.example \
+    --collect scrape@15s:http://10.0.0.7:9100/metrics --allow-targets 10.0.0.0/8
+
 Flags:
 `
 
 // settings are the flags of serve.
 type settings struct {
-	listen, redis, tokens, collect   string
+	listen, redis, tokens            string
 	publicURL, tlsCert, tlsKey, logs string
-	embedOrigins                     string
-	insecureOpen                     bool
+	embedOrigins, dashboards         string
+	collect                          collected
+	insecureOpen, development        bool
 	retention                        time.Duration
 }
 
@@ -75,13 +80,15 @@ func parseSettings(args []string, getenv func(string) string, stdout, stderr io.
 	flags.StringVar(&set.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to serve at")
 	flags.StringVar(&set.redis, "redis", "", "`URL` of the store: redis://, rediss://, redis+sentinel://, redis+cluster://; none keeps readings in memory")
 	flags.DurationVar(&set.retention, "retention", time.Hour, "how long readings are kept")
+	flags.StringVar(&set.dashboards, "dashboards", "", "`DIRECTORY` of dashboards, one YAML or JSON file each; it is followed while the server runs")
 	flags.StringVar(&set.tokens, "tokens", "", "`FILE` of tokens (readout token makes them); none serves this machine only")
-	flags.StringVar(&set.collect, "collect", "host", "what to collect here: host, or none")
+	set.collect.flags(flags)
 	flags.StringVar(&set.publicURL, "public-url", "", "`URL` by which browsers reach this server")
 	flags.StringVar(&set.embedOrigins, "embed-origins", "", "`SITES` that may show ?view=embed in a frame, separated by spaces: https://status.example http://localhost:*")
 	flags.BoolVar(&set.insecureOpen, "insecure-open", false, "let everyone who reaches this server push and view, without tokens")
 	flags.StringVar(&set.tlsCert, "tls-cert", "", "`FILE` with the certificate, to serve https")
 	flags.StringVar(&set.tlsKey, "tls-key", "", "`FILE` with its key")
+	flags.BoolVar(&set.development, "development", false, "serve /design, which shows every part of the pages in every state")
 	flags.StringVar(&set.logs, "log", "info", "`LEVEL` of the log: debug, info, warn or error")
 
 	err := flags.Parse(args)
@@ -103,7 +110,7 @@ func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	var errs []error
 	flags.VisitAll(func(f *flag.Flag) {
-		name := "READOUT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		name := environmentName(f.Name)
 		if value := getenv(name); value != "" && !given[f.Name] {
 			if err := flags.Set(f.Name, value); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", name, err))
@@ -121,9 +128,10 @@ func serve(ctx context.Context, set settings, stdout, stderr io.Writer) (err err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	o := server.Options{
-		Store:     store.Options{URL: set.redis, Retention: set.retention},
-		PublicURL: set.publicURL, EmbedOrigins: strings.Fields(set.embedOrigins), InsecureOpen: set.insecureOpen,
-		Version: version(), Logger: log,
+		Store:      store.Options{URL: set.redis, Retention: set.retention},
+		Dashboards: set.dashboards,
+		PublicURL:  set.publicURL, EmbedOrigins: strings.Fields(set.embedOrigins), InsecureOpen: set.insecureOpen,
+		Version: version(), Logger: log, Development: set.development,
 	}
 	if set.tokens != "" {
 		if o.Tokens, err = access.Load(set.tokens); err != nil {
@@ -133,7 +141,7 @@ func serve(ctx context.Context, set settings, stdout, stderr io.Writer) (err err
 	if err := o.CheckListen(set.listen); err != nil {
 		return err
 	}
-	list, err := collectors.Named(strings.Split(set.collect, ","))
+	list, err := set.collect.make(0, log)
 	if err != nil {
 		return err
 	}
@@ -152,7 +160,7 @@ func serve(ctx context.Context, set settings, stdout, stderr io.Writer) (err err
 		return err
 	}
 	defer listener.Close()
-	replica, err := startReplica(ctx, o, list, log)
+	replica, err := startReplica(ctx, o, list, listener.Addr(), log)
 	if err != nil {
 		return err
 	}
@@ -176,16 +184,21 @@ type replica struct {
 	runner *collectors.Runner
 }
 
-func startReplica(ctx context.Context, o server.Options, list []collectors.Collector, log *slog.Logger) (*replica, error) {
+func startReplica(ctx context.Context, o server.Options, list []collectors.Collector, at net.Addr, log *slog.Logger) (*replica, error) {
 	r := &replica{}
+	if len(list) > 0 { // who wants nothing collected wants nothing of this either
+		own, err := newFigures(r, o.Replica, at)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, own)
+	}
 	runner, err := collectors.NewRunner(list, sink{r}, collectors.RunnerOptions{Log: log})
 	if err != nil {
 		return nil, err
 	}
 	described := collectors.Describe(list, "")
-	for topic := range described {
-		o.Own = append(o.Own, topic)
-	}
+	o.Feeds = runner.Feeds // disks, processes and the like come later than the server
 	if r.Server, err = server.New(ctx, o); err != nil {
 		return nil, err
 	}
@@ -204,6 +217,15 @@ type sink struct{ replica *replica }
 
 func (s sink) Append(ctx context.Context, readings []reading.Reading) error {
 	return s.replica.Append(ctx, readings)
+}
+
+func (s sink) Describe(ctx context.Context, described collectors.Description) error {
+	for topic, columns := range described {
+		if err := s.replica.Describe(ctx, topic, columns); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func listen(set settings) (net.Listener, error) {

@@ -11,7 +11,7 @@ import (
 	"readout/server/access"
 )
 
-const tokenHelp = `Usage: readout token --file FILE --name NAME --scope push|view --topics SELECTOR [--expires DURATION]
+const tokenHelp = `Usage: readout token --file FILE --name NAME --scope push|view|manage --topics SELECTOR [--expires DURATION]
 
 Makes a token, adds it to a tokens file and prints it. The file keeps only its
 SHA-256, so this is the only time that the token is seen. Start the server with
@@ -23,6 +23,9 @@ Examples:
 
   # a wall screen may look at everything for 30 days
   readout token --file tokens.json --name wall --scope view --topics '*' --expires 720h
+
+  # whoever looks after the shop's topics may also delete and hide them
+  readout token --file tokens.json --name shop-admin --scope view,manage --topics 'shop_*'
 
   # only the token goes to standard output
   TOKEN=$(readout token --file tokens.json --name ci --scope push,view --topics 'build{*}')
@@ -53,7 +56,7 @@ func runToken(args []string, stdout, stderr io.Writer) int {
 	var scopes, topics list
 	file := flags.String("file", "", "the tokens `FILE`; it is made if there is none")
 	name := flags.String("name", "", "who gets the token, for people")
-	flags.Var(&scopes, "scope", "what it allows: push, view, or push,view; may be given several times")
+	flags.Var(&scopes, "scope", "what it allows: push, view, manage (delete and hide topics), or several: push,view; may be given several times")
 	flags.Var(&topics, "topics", "a `SELECTOR` of the topics that it allows, * for all; may be given several times")
 	expires := flags.Duration("expires", 0, "how long it is valid, such as 720h; 0 for always")
 	for _, arg := range args { // asked for, help is an answer and not a complaint

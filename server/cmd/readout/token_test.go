@@ -50,6 +50,32 @@ func TestTokenIsShownOnceAndWorks(t *testing.T) {
 	}
 }
 
+func TestTokenOfOneWhoManages(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens.json")
+	var out, info strings.Builder
+	args := []string{"--file", file, "--name", "shop-admin", "--scope", "view,manage", "--topics", "shop_*"}
+	if code := runToken(args, &out, &info); code != 0 {
+		t.Fatalf("exit code %d: %s", code, info.String())
+	}
+	tokens, err := access.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := tokens.Authenticate(strings.TrimSpace(out.String()), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		action access.Action
+		topic  reading.Topic
+		want   bool
+	}{{access.Manage, "shop_orders", true}, {access.View, "shop_orders", true}, {access.Push, "shop_orders", false}, {access.Manage, "disk", false}} {
+		if got := access.Can(p, c.action, c.topic); got != c.want {
+			t.Errorf("may %s %s: %v, want %v", c.action, c.topic, got, c.want)
+		}
+	}
+}
+
 func TestTokenCommandLine(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tokens.json")
 	good := []string{"--file", file, "--name", "n", "--scope", "push,view", "--topics", "*"}
