@@ -48,7 +48,7 @@ for (const [path, output] of results.flatMap((r) => Object.entries(r.metafile.ou
 }
 
 // The licences of what is inside, for whoever ships the binary.
-const licences = ["uplot", "@fontsource-variable/inter", "@fontsource-variable/jetbrains-mono"];
+const licences = ["@fontsource-variable/inter", "@fontsource-variable/jetbrains-mono"];
 const licenceText = licences.map((p) => `${p}\n\n${readFileSync(`node_modules/${p}/LICENSE`, "utf8")}`).join("\n\n");
 manifest["licences.txt"] = `licences-${createHash("sha256").update(licenceText).digest("hex").slice(0, 8)}.txt`;
 writeFileSync(`${dist}/${manifest["licences.txt"]}`, licenceText);

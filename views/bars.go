@@ -81,17 +81,6 @@ func (p picture) rangeText() (lo, hi string) {
 	return sc.text(from), sc.text(to)
 }
 
-// fits is how many of n rows a table shows: at most its limit, and whole ones only.
-func (p picture) fits(n int) int {
-	const rowAndGap, around, heading, line, rest = 44, 58, 27, 26.6, 18 // px
-	n = min(n, p.limit())
-	room := float64(p.Height*rowAndGap - around - heading)
-	if p.Height == 0 || float64(n)*line <= room {
-		return n
-	}
-	return max(int((room-rest)/line), 1)
-}
-
 // tableRow is a topic in a table.
 type tableRow struct {
 	name  string
@@ -191,7 +180,7 @@ func (p picture) table() (columns []tableColumn, rows []tableRow, more int) {
 		}
 		return strings.Compare(called[a], called[b])
 	})
-	more = max(0, len(order)-p.fits(len(order)))
+	more = len(order) - p.rowsShown(len(order))
 	for _, i := range order[:len(order)-more] {
 		row := tableRow{name: called[i]}
 		for n, name := range names {

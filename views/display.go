@@ -97,6 +97,7 @@ type DashboardView struct {
 	Panels        []Panel
 	Feeds         []Series // each topic that any panel shows, once
 	Span, Kept    int64    // ms
+	Window        int64    // ms that Span grows to while nobody chooses another; 0 means DefaultSpan
 	Broken        string   // what is wrong with its file; the page then shows the last good version
 	Match         string   // the selector that it was made of
 	Matching      int      // how many topics match it
@@ -120,6 +121,7 @@ type TopicView struct {
 	Panel   Panel         // the automatic panel of the topic
 	Series                // what it shows
 	Span    int64         // ms of time that the chart covers; 0 means DefaultSpan
+	Window  int64         // ms that Span grows to while nobody chooses another; 0 means DefaultSpan
 	Kept    time.Duration // how long raw readings are kept
 	Key     string        // the Redis key of the topic's stream, for those who XADD themselves
 	Theme   string        // light, dark or auto; only embeds use it
@@ -138,6 +140,7 @@ type TopicsView struct {
 	Problem string   // what is wrong with the selector; empty when nothing is
 	Rate    float64  // readings per second over all topics
 	Span    int64    // ms of time that a sparkline covers; 0 means DefaultSpan
+	Window  int64    // ms that Span grows to while readings come; 0 means DefaultSpan
 	Hidden  bool     // hidden topics are listed too
 }
 
@@ -150,6 +153,7 @@ type HomeView struct {
 	Own        []string // topics and selectors of what this process feeds by itself: it does not end the first run
 	Total      int      // how many topics there are, for the link to the list
 	Span       int64    // ms of time that a sparkline covers; 0 means DefaultSpan
+	Window     int64    // ms that Span grows to while readings come; 0 means DefaultSpan
 }
 
 // DesignView is every component in every state, for those who work on them.

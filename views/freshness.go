@@ -95,7 +95,7 @@ func (p *picture) judge() {
 		p.state = "quiet"
 	}
 	switch level, name := p.worst(); {
-	case stale > 0:
+	case stale > 0 && p.Kind != "table": // a table lets stale topics leave
 		p.chip = freshness{"stale", strconv.FormatInt(stale, 10) + " of " + strconv.FormatInt(heard, 10) + " stale"}
 	case p.Thinned > 1:
 		p.chip = freshness{"thinned", "1 in " + strconv.Itoa(p.Thinned)}

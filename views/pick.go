@@ -25,6 +25,32 @@ func (p *picture) limit() int {
 	return mostLines
 }
 
+// Sizes of a board, in px, by which the server knows how many rows a panel has
+// room for. The script measures (static/src/kinds/fit.ts).
+const (
+	boardRow   = 32
+	boardGap   = 12
+	panelEdges = 46 // border, padding and head
+	tableHead  = 26
+	tableLine  = 27
+	barLine    = 27
+	moreLine   = 18
+)
+
+// rowsShown is how many of n rows of bars or of a table are shown: at most the
+// panel's limit, and only whole ones, with a line that counts the others.
+func (p *picture) rowsShown(n int) int {
+	most := min(n, p.limit())
+	room, line := p.Height*(boardRow+boardGap)-boardGap-panelEdges, barLine
+	if p.Kind == "table" {
+		room, line = room-tableHead, tableLine
+	}
+	if p.Height == 0 || most == n && n*line <= room { // no board, or room for all
+		return most
+	}
+	return min(most, max(1, (room-moreLine)/line))
+}
+
 // pick turns the topics of a panel into its lines: those with numbers and those
 // with words, in the order of the topics and of the columns.
 func (p *picture) pick() {

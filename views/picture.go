@@ -80,7 +80,7 @@ func (p *picture) arrange() {
 		slices.SortStableFunc(p.lines, byValue)
 	case "bars":
 		slices.SortStableFunc(p.lines, byValue)
-		p.dropped = max(0, len(p.lines)-p.limit())
+		p.dropped = len(p.lines) - p.rowsShown(len(p.lines))
 		p.lines = p.lines[:len(p.lines)-p.dropped]
 	case "line", "area", "stacked":
 		p.lines, p.dropped = largest(p.lines, p.limit())

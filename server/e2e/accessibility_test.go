@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 const axePath = "../../static/node_modules/axe-core/axe.min.js"
@@ -36,8 +37,7 @@ func TestAccessibility(t *testing.T) {
 	if err != nil {
 		t.Fatalf("axe-core is not there (%v); get it: %s", err, buildScripts)
 	}
-	s := start(t, "", nil)
-	fill(t, s)
+	s := furnished(t)
 	empty := start(t, "", nil)
 	p := newTab(t)
 	check := func(page shown, address string) {
@@ -55,6 +55,33 @@ func TestAccessibility(t *testing.T) {
 	}
 	check(shown{name: "first run", sockets: 1}, empty.URL+"/")
 	check(shown{name: "no topics", sockets: 1}, empty.URL+"/topics")
+
+	// What opens over a page, and a page in other states.
+	p.prefer("light")
+	p.navigate(s.URL + "/d/twenty")
+	p.settled(shown{sockets: 1, figure: orders})
+	evaluate[chromedp.Void](p, string(axe)+"\nundefined")
+	for _, state := range []struct{ name, key, holds string }{
+		{"search", "/", openDialog},
+		{"keys", "?", openDialog},
+		{"paused", " ", `document.querySelector("[data-live]").checkVisibility()`},
+	} {
+		p.press(state.key)
+		p.until(state.holds)
+		p.audit(state.name+", light", "")
+		p.prefer("dark")
+		p.painted()
+		p.audit(state.name+", dark", `, runOnly: ["color-contrast", "link-in-text-block"]`)
+		p.prefer("light")
+		p.press(kb.Escape)
+		p.until(`!` + openDialog)
+	}
+	p.navigate(s.URL + "/t/orders")
+	p.live()
+	evaluate[chromedp.Void](p, string(axe)+"\nundefined")
+	p.do(chromedp.Click(chromedp.CSS("[data-delete]")))
+	p.until(openDialog)
+	p.audit("delete", "")
 }
 
 func (p *tab) audit(page, options string) {

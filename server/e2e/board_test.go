@@ -134,7 +134,7 @@ panels:
   - {title: Gauge, kind: gauge, topics: [load], columns: [b], min: 0, max: 100}
   - {title: Bars, kind: bars, topics: ['disk{mount=*}'], max: 100, unit: percent}
   - {title: Table, kind: table, topics: ['disk{mount=*}']}
-  - {title: Timeline, kind: timeline, topics: ['door*']}
+  - {title: Timeline, kind: timeline, topics: ['service*']}
   - {title: Text, kind: text, text: "Ask **Ann** about [the shop](https://shop.example)."}
   - {title: Rate, kind: line, topics: [bytes], unit: bytes/s}
   - {title: Nothing, kind: line, topics: [nobody]}
@@ -152,7 +152,7 @@ func fillKinds(t *testing.T, s *servertest.Server) {
 			fmt.Sprintf(`{"topic":"bytes","t":%d,"values":{"value":%d}}`, at, 1_000_000+i*4000))
 		if i%20 == 0 {
 			list = append(list,
-				fmt.Sprintf(`{"topic":"door","t":%d,"value":%q}`, at, []string{"up", "down", "up"}[i/20]),
+				fmt.Sprintf(`{"topic":"service","t":%d,"value":%q}`, at, []string{"up", "down", "up"}[i/20]),
 				fmt.Sprintf(`{"topic":"disk{mount=\"/\"}","t":%d,"value":%d}`, at, 40+i),
 				fmt.Sprintf(`{"topic":"disk{mount=\"/var\"}","t":%d,"value":%d}`, at, 10+i))
 		}
@@ -194,7 +194,7 @@ func TestEveryKindOfPanel(t *testing.T) {
 	p.follows(func() { s.Push("disk?mount=/data", "96") }, panelOf("Bars")+`.querySelectorAll("ul.bars li").length === 3`)
 	p.until(panelOf("Bars") + `.querySelector("ul.bars li").innerText.includes("/data")`)
 	p.until(panelOf("Table") + `.querySelectorAll("table.lines tbody tr").length === 3`)
-	p.follows(func() { s.Push("door", "down") }, panelOf("Timeline")+`.querySelectorAll(".lane rect.critical").length === 2`)
+	p.follows(func() { s.Push("service", "down") }, panelOf("Timeline")+`.querySelectorAll(".lane rect.critical").length === 2`)
 	p.follows(func() { s.Push("nobody", "1") }, `!`+panelOf("Nothing")+`.innerText.includes("Nothing matches")`)
 	if got := evaluate[string](p, `document.documentElement.dataset.violations`); got != "0" {
 		t.Errorf("the page counts %s breaks of the chain of messages", got)
@@ -213,7 +213,7 @@ func TestEveryKindWithoutScripts(t *testing.T) {
 	p.navigate(s.URL + "/d/kinds")
 	for _, c := range []struct{ selector, text string }{
 		{".panel.stat [data-figure]", "59"}, {".panel.gauge [data-figure]", "23"}, {".panel.bars li", "80"}, {".panel.table tbody tr", "80"},
-		{".panel.timeline .lane .name", "door"}, {".panel.text strong", "Ann"}, {".panel.line table.legend", "59"},
+		{".panel.timeline .lane .name", "service"}, {".panel.text strong", "Ann"}, {".panel.line table.legend", "59"},
 	} {
 		if text, err := chromedp.Run(p.ctx, chromedp.Text(chromedp.CSS(c.selector))); err != nil || !strings.Contains(text, c.text) {
 			t.Errorf("%s says %q (%v), want %s", c.selector, text, err, c.text)

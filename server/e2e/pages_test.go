@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"readout/server"
 	"readout/server/servertest"
 )
 
@@ -36,6 +37,54 @@ var pages = []shown{
 	{"embed", "/t/orders?view=embed", 1, orders},
 	{"embed-lines", "/t/cpu%7Bhost%3D%22web1%22%7D?view=embed&theme=light", 1, ""},
 	{"error", "/t/orders?view=upside-down", 0, ""},
+	{"dashboard", "/d/twenty", 1, orders},
+	{"kinds", "/d/kinds", 1, "59"},
+	{"wall", "/d/twenty?view=wall", 1, orders},
+	{"embed-dashboard", "/d/kinds?view=embed", 1, "59"},
+	{"automatic", "/d?match=cpu*", 1, ""},
+	{"nothing-matches", "/d?match=nobody*", 1, ""},
+	{"broken", "/d/broken", 0, ""},
+	{"missing", "/d/nobody", 0, ""},
+	{"docs", "/docs", 0, ""},
+	{"docs-page", "/docs/dashboards", 0, ""},
+	{"design", "/design", 0, ""},
+}
+
+// twenty is a dashboard as people have them: figures first, then pictures.
+const twenty = `readout: 1
+title: Shop, Berlin
+description: Orders, and the machines behind them
+panels:
+  - {title: Orders, kind: stat, topics: [orders]}
+  - {title: Memory used, kind: stat, topics: [memory]}
+  - {title: In programs, kind: stat, topics: ['cpu{host=*}'], columns: [user], thresholds: [{at: 20, level: warn, name: busy}, {at: 60, level: critical}]}
+  - {title: In the system, kind: stat, topics: ['cpu{host=*}'], columns: [system]}
+  - {title: Checkout, kind: stat, topics: ['http_request_duration{route=*}'], columns: [p50]}
+  - {title: Door, kind: stat, topics: [door]}
+  - {title: CPU by mode, kind: stacked, topics: ['cpu{host=*}'], max: 100}
+  - {title: Checkout, kind: line, topics: ['http_request_duration{route=*}'], legend: [last, min, max, avg], thresholds: [{at: 0.4, level: warn, name: slow}]}
+  - {title: Memory, kind: area, topics: [memory], width: 4}
+  - {title: Orders today, kind: line, topics: [orders], width: 4}
+  - {title: Written, kind: line, topics: [bytes], width: 4}
+  - {title: File systems, note: used, kind: bars, topics: ['disk{mount=*}'], unit: percent, max: 100, width: 4, thresholds: [{at: 50, level: warn}, {at: 90, level: critical}]}
+  - {title: Doors, kind: timeline, topics: ['door*'], width: 4}
+  - {title: Disks, kind: table, topics: ['disk{mount=*}'], unit: percent, width: 4}
+  - {title: Load a, kind: gauge, topics: [load], columns: [a], max: 100, thresholds: [{at: 50, level: warn}], width: 3}
+  - {title: Load b, kind: gauge, topics: [load], columns: [b], max: 100, width: 3}
+  - {title: Load, kind: line, topics: [load], width: 6}
+  - {title: Waiting for disks, kind: line, topics: ['cpu{host=*}'], columns: [iowait], width: 4}
+  - {title: Nothing yet, kind: line, topics: ['orders{shop="paris"}'], width: 4}
+  - {title: On call, kind: text, width: 4, height: 5, text: "**Ann**, then Ben. The [runbook](https://runbook.example) says what to do."}
+`
+
+// furnished starts a server on which every page has something to show.
+func furnished(t *testing.T) *servertest.Server {
+	t.Helper()
+	dir, _ := documents(t, map[string]string{"kinds.yaml": everyKind, "twenty.yaml": twenty, "broken.yaml": "readout: 1\ntitle: Broken\npanels:\n  - {title: A, kind: pie, topics: [a]}\n"})
+	s := start(t, "", func(o *server.Options) { o.Dashboards, o.Development = dir, true })
+	fill(t, s)
+	fillKinds(t, s)
+	return s
 }
 
 // fill pushes five minutes of a few topics that look like those of real users.
@@ -65,10 +114,11 @@ func fill(t *testing.T, s *servertest.Server) {
 // settled waits until a page shows what it will show, drawn by its script.
 func (p *tab) settled(of shown) {
 	p.t.Helper()
+	p.until(`document.fonts.status === "loaded"`)
 	if of.sockets > 0 {
 		p.live()
+		p.until(`[...document.querySelectorAll("[data-chart]")].every((e) => !e.checkVisibility() || e.getBoundingClientRect().top > innerHeight || e.classList.contains("drawn"))`)
 	}
-	p.until(`document.fonts.status === "loaded" && [...document.querySelectorAll("[data-chart]")].every((e) => !e.checkVisibility() || e.classList.contains("drawn"))`)
 	if of.figure != "" {
 		p.until(shows(of.figure))
 	}

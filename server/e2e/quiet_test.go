@@ -22,8 +22,7 @@ func TestQuiet(t *testing.T) {
 			p.checkQuiet(shown{name: path, path: path, sockets: 1}, s.URL+path)
 		}
 	})
-	s := start(t, "", nil)
-	fill(t, s)
+	s := furnished(t)
 	for _, page := range pages {
 		t.Run(page.name, func(t *testing.T) {
 			p := open(t, s.URL+page.path)

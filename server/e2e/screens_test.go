@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -17,11 +16,11 @@ import (
 // fails when a page is wider than its screen. A page is loaded once and then
 // follows its screen, as it does when a phone is turned or the sun sets.
 func TestScreens(t *testing.T) {
-	s := start(t, "", nil)
-	fill(t, s)
+	s := furnished(t)
 	empty := start(t, "", nil)
 	type size struct{ width, height int64 }
-	desktop, phone := size{1440, 900}, size{390, 844}
+	desktop, phone, wide := size{1440, 900}, size{390, 844}, size{1920, 1080}
+	all := []size{desktop, phone, wide}
 	type screen struct {
 		shown
 		address string
@@ -30,14 +29,21 @@ func TestScreens(t *testing.T) {
 	var screens []screen
 	for _, page := range pages {
 		sizes := []size{desktop, phone}
-		if strings.Contains(page.path, "view=embed") {
-			sizes = []size{{600, 240}, {300, 140}} // frames in other pages
+		switch page.name {
+		case "home", "topics", "topic", "dashboard", "nothing-yet", "nothing-matches", "error", "broken":
+			sizes = all
+		case "wall":
+			sizes = []size{wide}
+		case "embed-dashboard":
+			sizes = all
+		case "embed", "embed-lines":
+			sizes = append([]size{{600, 240}, {300, 140}}, all...) // frames in other pages, and all of one
 		}
 		screens = append(screens, screen{page, s.URL + page.path, sizes})
 	}
 	screens = append(screens,
-		screen{shown{name: "first-run", sockets: 1}, empty.URL + "/", []size{desktop, phone}},
-		screen{shown{name: "no-topics", sockets: 1}, empty.URL + "/topics", []size{desktop, phone}})
+		screen{shown{name: "first-run", sockets: 1}, empty.URL + "/", all},
+		screen{shown{name: "no-topics", sockets: 1}, empty.URL + "/topics", all})
 	p := newTab(t)
 	for _, of := range screens {
 		p.do(chromedp.EmulateViewport(of.sizes[0].width, of.sizes[0].height))

@@ -11,8 +11,6 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
-	"readout/server"
 )
 
 // typed types a text into what has the focus.
@@ -150,10 +148,7 @@ func TestHideAndDelete(t *testing.T) {
 // TestEverythingByKeyboard walks through each page with Tab: every control that
 // can be seen gets the focus, and shows that it has it.
 func TestEverythingByKeyboard(t *testing.T) {
-	dir, _ := documents(t, map[string]string{"kinds.yaml": everyKind})
-	s := start(t, "", func(o *server.Options) { o.Dashboards, o.Development = dir, true })
-	fill(t, s)
-	fillKinds(t, s)
+	s := furnished(t)
 	for _, path := range []string{"/", "/topics", "/t/orders", "/d/kinds", "/docs", "/docs/push", "/t/orders?view=upside-down"} {
 		p := open(t, s.URL+path)
 		p.until(`document.readyState === "complete" && document.fonts.status === "loaded"`)

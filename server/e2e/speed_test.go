@@ -6,15 +6,21 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/css"
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/heapprofiler"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -85,6 +91,22 @@ func speedTab(b *testing.B, first string, width, height int64) context.Context {
 	return ctx
 }
 
+// unwatched ends what chromedp has the browser report by itself: each message of
+// a socket and each changed text, which costs more than the page that is measured.
+func unwatched(b *testing.B, ctx context.Context) {
+	b.Helper()
+	for _, disable := range []func() error{
+		func() error { _, err := chromedp.Call(ctx, network.Disable, cdp.Empty{}); return err },
+		func() error { _, err := chromedp.Call(ctx, css.Disable, cdp.Empty{}); return err },
+		func() error { _, err := chromedp.Call(ctx, dom.Disable, cdp.Empty{}); return err },
+		func() error { _, err := chromedp.Call(ctx, log.Disable, cdp.Empty{}); return err },
+	} {
+		if err := disable(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func speedEval[T any](b *testing.B, ctx context.Context, script string) T {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
@@ -108,6 +130,7 @@ func BenchmarkHundredPanels(b *testing.B) {
 	if err := chromedp.Do(ctx, chromedp.Navigate(s.URL+"/d/speed")); err != nil {
 		b.Fatal(err)
 	}
+	unwatched(b, ctx)
 	// The topics are pushed in turn, as they would be by a hundred senders.
 	done := make(chan struct{})
 	ended := make(chan error, 1)
@@ -131,6 +154,7 @@ func BenchmarkHundredPanels(b *testing.B) {
 				ended <- err
 				return
 			}
+			_, _ = io.Copy(io.Discard, answer.Body) // so that the connection is used again
 			_ = answer.Body.Close()
 		}
 	}()
@@ -212,3 +236,72 @@ func BenchmarkDayInATab(b *testing.B) {
 		b.ReportMetric(100*max(hi-first, first-lo)/first, "heap-most-apart-%")
 	}
 }
+
+// BenchmarkFirstLiveReading loads a dashboard of 20 panels, whose topics get 50
+// readings a second each, and measures from the beginning of the navigation to
+// the frame that shows the first figure other than the server rendered. The
+// figure of PROMISES: first-live-ms (the median of b.N loads, -benchtime=10x) at
+// most 300.
+func BenchmarkFirstLiveReading(b *testing.B) {
+	const panels, every = 20, 20 * time.Millisecond
+	s := speedServer(b, speedBoard(b, panels, 3, 4, "1m"), panels, 60, time.Second)
+	done := make(chan struct{})
+	ended := make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				ended <- nil
+				return
+			case <-tick.C:
+			}
+			list := make([]string, panels)
+			for n := range list {
+				list[n] = fmt.Sprintf(`{"topic":"load{n=\"%d\"}","value":%d}`, n, 40+(n+i)%50)
+			}
+			answer, err := s.Client.Post(s.URL+"/api/v1/readings", "application/json", strings.NewReader("["+strings.Join(list, ",")+"]"))
+			if err != nil {
+				ended <- err
+				return
+			}
+			_ = answer.Body.Close()
+		}
+	}()
+	ctx := speedTab(b, firstLive, 1440, 900)
+	unwatched(b, ctx)
+	var took []float64
+	b.ResetTimer()
+	for range max(b.N, 1) {
+		if err := chromedp.Do(ctx, chromedp.Navigate(s.URL+"/d/speed")); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, speedEval[float64](b, ctx, `firstLive`))
+	}
+	b.StopTimer()
+	close(done)
+	if err := <-ended; err != nil {
+		b.Fatal(err)
+	}
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/2], "first-live-ms")
+	b.ReportMetric(took[len(took)-1], "slowest-ms")
+}
+
+// firstLive becomes the ms from the beginning of the navigation to the frame
+// after the one in which the first figure changed.
+const firstLive = `globalThis.firstLive = new Promise((resolve) => {
+	const rendered = new Map();
+	const look = () => {
+		for (const e of document.querySelectorAll("section[data-panel] [data-figure]")) {
+			if (!rendered.has(e)) rendered.set(e, e.textContent);
+			else if (rendered.get(e) !== e.textContent) {
+				requestAnimationFrame((at) => resolve(at));
+				return;
+			}
+		}
+		requestAnimationFrame(look);
+	};
+	look();
+})`

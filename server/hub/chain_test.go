@@ -535,7 +535,9 @@ func (v *viewer) numbers(f servertest.Frame, whole bool) []float64 {
 			v.m.met["rate after a resume"]++
 		case ok:
 			v.m.met["rate"]++
-		case !want.first && (i > 0 || whole):
+		// The first row after a resume names the columns. The entry before it may have been
+		// trimmed, and nobody knows its rate then.
+		case !want.first && (i > 0 || whole && f.Columns == nil):
 			t.Fatalf("row %d has no rate, want %g in %.300s", i, want.rate, f.Raw)
 		default:
 			v.m.met["no rate"]++

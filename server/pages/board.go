@@ -42,7 +42,7 @@ func (p *Pages) Dashboard(w http.ResponseWriter, r *http.Request) error {
 		Slug: d.Slug, Version: d.Version, Title: d.Title, Description: d.Description, BuiltIn: d.BuiltIn,
 		Broken: broken.String(), View: o.view, Theme: o.theme,
 	}
-	return p.board(w, r, v, d.Panels, o.spanOr(d.Window))
+	return p.board(w, r, v, d.Panels, o, d.Window)
 }
 
 // Match serves GET /d?match=: a dashboard of whatever one or several selectors match.
@@ -81,7 +81,7 @@ func (p *Pages) Match(w http.ResponseWriter, r *http.Request) error {
 			subjects[i].Columns, subjects[i].Last = s.Columns, lastOf(s)
 		}
 	}
-	return p.board(w, r, v, dashboard.AutomaticAll(title, subjects).Panels, o.spanOr(usualSpan))
+	return p.board(w, r, v, dashboard.AutomaticAll(title, subjects).Panels, o, usualSpan)
 }
 
 // matching returns the topics that any of the selectors match, in the order of
@@ -113,14 +113,19 @@ func (p *Pages) matching(r *http.Request, texts []string) ([]reading.Topic, erro
 	return topics, nil
 }
 
-// board loads what the panels show and renders the page.
-func (p *Pages) board(w http.ResponseWriter, r *http.Request, v views.DashboardView, panels []dashboard.Panel, span time.Duration) error {
-	loaded, err := p.load(r, panels, nil, span)
+// board loads what the panels show and renders the page. usual is its window
+// when the address asks for none.
+func (p *Pages) board(w http.ResponseWriter, r *http.Request, v views.DashboardView, panels []dashboard.Panel, o asked, usual time.Duration) error {
+	window := o.spanOr(usual)
+	loaded, err := p.load(r, panels, nil, window)
 	if err != nil {
 		return err
 	}
 	v.Page, v.Panels, v.Feeds = p.page(r), loaded.panels, loaded.feeds
-	v.Span, v.Kept = span.Milliseconds(), p.o.Retention.Milliseconds()
+	v.Span, v.Window, v.Kept = window.Milliseconds(), window.Milliseconds(), p.o.Retention.Milliseconds()
+	if o.span == 0 {
+		v.Span = covering(loaded.began, v.Now, window).Milliseconds()
+	}
 	if v.View == "embed" {
 		p.o.Frameable(w)
 	}
@@ -183,6 +188,8 @@ type loaded struct {
 	panels []views.Panel
 	feeds  []views.Series // each topic once; panels point into it
 	at     map[reading.Topic]int
+	began  int64 // ms: the oldest reading of the window whose course somebody draws; 0 without one
+	proses *proses
 }
 
 func (l *loaded) feed(topic reading.Topic) *views.Series { return &l.feeds[l.at[topic]] }
@@ -191,7 +198,7 @@ func (l *loaded) feed(topic reading.Topic) *views.Series { return &l.feeds[l.at[
 // to the store, and makes each panel ready. more are topics to read besides.
 func (p *Pages) load(r *http.Request, panels []dashboard.Panel, more []reading.Topic, span time.Duration) (*loaded, error) {
 	found := p.find(r, panels)
-	l := &loaded{at: map[reading.Topic]int{}}
+	l := &loaded{at: map[reading.Topic]int{}, proses: &p.proses}
 	var topics []reading.Topic
 	var deep []bool // beside topics: somebody draws its course
 	want := func(topic reading.Topic, course bool) bool {
@@ -228,6 +235,12 @@ func (p *Pages) load(r *http.Request, panels []dashboard.Panel, more []reading.T
 		return nil, err
 	}
 	l.feeds = feeds
+	from := time.Now().Add(-span).UnixMilli()
+	for i := range feeds {
+		if began := beganSince(feeds[i].Rows, from); deep[i] && began > 0 && (l.began == 0 || began < l.began) {
+			l.began = began
+		}
+	}
 	l.panels = make([]views.Panel, len(panels))
 	for i, panel := range panels {
 		if l.panels[i], err = l.panel(panel, found[i]); err != nil {
@@ -344,7 +357,7 @@ func (l *loaded) panel(panel dashboard.Panel, found matched) (views.Panel, error
 	case panel.Kind == dashboard.Auto:
 		panel.Kind = dashboard.Line
 	}
-	v, err := toView(panel)
+	v, err := l.proses.toView(panel)
 	if err != nil {
 		return v, err
 	}
@@ -360,7 +373,7 @@ func (l *loaded) panel(panel dashboard.Panel, found matched) (views.Panel, error
 }
 
 // toView turns a panel of a document into one of a page.
-func toView(panel dashboard.Panel) (views.Panel, error) {
+func (c *proses) toView(panel dashboard.Panel) (views.Panel, error) {
 	config, err := json.Marshal(panel)
 	if err != nil {
 		return views.Panel{}, err
@@ -374,7 +387,7 @@ func toView(panel dashboard.Panel) (views.Panel, error) {
 		v.Thresholds = append(v.Thresholds, views.Threshold{At: t.At, Level: t.Level, Below: t.Below, Name: t.Name})
 	}
 	if panel.Kind == dashboard.Text {
-		v.Prose, err = prose(panel.Text)
+		v.Prose, err = c.html(panel.Text)
 	}
 	return v, err
 }

@@ -358,7 +358,7 @@ func BenchmarkBoard(b *testing.B) {
 	p := s.pages(b, "")
 	for b.Loop() {
 		w := httptest.NewRecorder()
-		if err := p.board(w, request, views.DashboardView{Title: "Twenty"}, panels, 15*time.Minute); err != nil {
+		if err := p.board(w, request, views.DashboardView{Title: "Twenty"}, panels, asked{}, 15*time.Minute); err != nil {
 			b.Fatal(err)
 		}
 		b.SetBytes(int64(w.Body.Len()))

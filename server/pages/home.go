@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -26,7 +27,9 @@ func (p *Pages) Home(w http.ResponseWriter, r *http.Request) error {
 	topics = topics[:min(len(topics), homeTopics)]
 	v := views.HomeView{Page: p.page(r), Own: kinsOf(own), Total: len(known)}
 	var headlines []dashboard.Panel
-	for _, item := range p.o.Dashboards.List() {
+	items := p.o.Dashboards.List()
+	slices.SortStableFunc(items, func(a, b dashboard.Item) int { return cmp.Compare(placeOf(a.Slug), placeOf(b.Slug)) })
+	for _, item := range items {
 		if item.Slug == "" {
 			continue // a file whose name cannot be an address; the list of dashboards says so
 		}
@@ -50,8 +53,21 @@ func (p *Pages) Home(w http.ResponseWriter, r *http.Request) error {
 	for _, topic := range topics {
 		v.Topics = append(v.Topics, *l.feed(topic))
 	}
-	v.Feeds, v.Span = l.feeds, usualSpan.Milliseconds()
+	v.Feeds, v.Window = l.feeds, usualSpan.Milliseconds()
+	v.Span = covering(l.began, v.Now, usualSpan).Milliseconds()
 	return render(w, r, http.StatusOK, views.HomePage(v))
+}
+
+// placeOf puts what a viewer looks for first: the machine, then the dashboards of
+// files by their titles, then Readout itself.
+func placeOf(slug string) int {
+	switch slug {
+	case "machine":
+		return 0
+	case "readout":
+		return 2
+	}
+	return 1
 }
 
 // kinsOf widens topics to those that appear beside them later: another process,

@@ -67,6 +67,7 @@ type Pages struct {
 	o      Options
 	slots  chan struct{}           // as many as windows of readings are in memory at once
 	manual func() (*manual, error) // the pages of package docs, rendered once
+	proses proses                  // the text panels of dashboards
 }
 
 // New returns the handlers.
@@ -98,9 +99,14 @@ func (p *Pages) Topics(w http.ResponseWriter, r *http.Request) error {
 	if v.Topics, err = p.list(r.Context(), topics[:min(len(topics), listTopics)]); err != nil {
 		return err
 	}
+	began := int64(0)
 	for _, s := range v.Topics {
 		v.Rate += s.Rate
+		if at := beganSince(s.Rows, v.Now-usualSpan.Milliseconds()); at > 0 && (began == 0 || at < began) {
+			began = at
+		}
 	}
+	v.Window, v.Span = usualSpan.Milliseconds(), covering(began, v.Now, usualSpan).Milliseconds()
 	return render(w, r, http.StatusOK, views.TopicsPage(v))
 }
 

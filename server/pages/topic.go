@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"encoding/csv"
 	"net/http"
 	"strconv"
@@ -26,19 +27,23 @@ func (p *Pages) Topic(w http.ResponseWriter, r *http.Request, topic reading.Topi
 	if options.format != "html" {
 		return p.export(w, r, topic, options.format)
 	}
-	s, err := p.course(r.Context(), topic, options.span)
+	window := cmp.Or(options.span, usualSpan)
+	s, err := p.course(r.Context(), topic, window)
 	if err != nil {
 		return err
 	}
 	s.Hidden = p.o.API.Hidden(topic)
 	automatic := dashboard.Automatic(topic, s.Columns, lastOf(s))
-	panel, err := toView(automatic)
+	panel, err := p.proses.toView(automatic)
 	if err != nil {
 		return err
 	}
 	v := views.TopicView{
-		Page: p.page(r), Panel: panel, Series: s, Span: options.span.Milliseconds(), Kept: p.o.Retention, Key: p.o.Key(topic),
+		Page: p.page(r), Panel: panel, Series: s, Span: window.Milliseconds(), Window: window.Milliseconds(), Kept: p.o.Retention, Key: p.o.Key(topic),
 		Theme: options.theme, Formats: []string{"json", "csv", "txt"}, Hidden: s.Hidden, Manage: p.o.API.Manage(r, topic) == nil,
+	}
+	if options.span == 0 {
+		v.Span = covering(beganSince(s.Rows, v.Now-v.Window), v.Now, window).Milliseconds()
 	}
 	if options.embed {
 		p.o.Frameable(w)
@@ -66,7 +71,7 @@ func (p *Pages) export(w http.ResponseWriter, r *http.Request, topic reading.Top
 type options struct {
 	format, theme string
 	embed         bool
-	span          time.Duration
+	span          time.Duration // 0 when none is asked for
 }
 
 // Format returns what ?format= or Accept asks for; html without either.
@@ -95,7 +100,7 @@ func Format(r *http.Request) (string, error) {
 
 // viewOptions reads the query of a topic's page: in GET it never holds labels.
 func viewOptions(r *http.Request) (options, error) {
-	o := options{theme: "auto", span: usualSpan}
+	o := options{theme: "auto"}
 	var err error
 	if o.format, err = Format(r); err != nil {
 		return o, err

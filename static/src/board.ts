@@ -3,7 +3,7 @@
 import { Announcer } from "./announce";
 import { Clock } from "./clock";
 import { Crosshair } from "./crosshair";
-import { el, icon } from "./dom";
+import { el, icon, setText } from "./dom";
 import { type Feed, Feeds, type Known } from "./feed";
 import type { Message } from "./frame";
 import { Held } from "./held";
@@ -20,7 +20,7 @@ import { type Link, Live, type Sink, type Subscription } from "./socket";
 import { Strokes } from "./strokes";
 import { exchangeWords, load, swap } from "./swap";
 import { localise } from "./tables";
-import { durationText, Timeframe } from "./timeframe";
+import { durationText, spanName, Timeframe } from "./timeframe";
 import { clock as clockText, Zone } from "./times";
 
 const WATCH_EVERY = 1000; // ms
@@ -29,6 +29,7 @@ const PANELS = { points: 600, rate: 10 };
 const FINE = 1200; // points of windows longer than FINE_FROM
 const FINE_FROM = 900_000; // ms
 const ROWS = { points: 120, rate: 4 };
+const NEWEST = new Set(["gauge", "bars", "table", "text"]); // kinds of panels that show no course
 const CHANGED_AFTER = 120; // ms that a choice of time must stand before the server is asked
 
 /** MakeRow makes what keeps a row of a list; embeds have none, and do without its code. */
@@ -40,6 +41,18 @@ export interface Follow {
   points?: number;
   rate?: number;
   window?: string;
+}
+
+/** gone says that only tables show a feed, and that they have let it leave: a program that ended. */
+function gone(feed: Feed): boolean {
+  for (const drawn of feed.watchers) if (!(drawn instanceof Panel && drawn.config.kind === "table" && drawn.state !== "stale")) return false;
+  return true;
+}
+
+/** charted says that somebody draws the course of a feed and not only its newest reading. */
+function charted(feed: Feed): boolean {
+  for (const drawn of feed.watchers) if (!(drawn instanceof Panel && NEWEST.has(drawn.config.kind))) return true;
+  return false;
 }
 
 export class Board implements Sink, Page, Screen {
@@ -67,6 +80,7 @@ export class Board implements Sink, Page, Screen {
   private problem = "";
   private started = false;
   private asked: number; // ms of the window that the server was asked for
+  private addressed = false; // whether the address of the page says the window that was chosen
   private mode: Timeframe["mode"] = "live";
   private changed = 0;
   private version: string;
@@ -87,8 +101,9 @@ export class Board implements Sink, Page, Screen {
     const { dataset } = main;
     this.look = new Look(main);
     this.clock = new Clock(Number(dataset.now));
-    this.timeframe = new Timeframe(Number(dataset.span) || SPAN, Number(dataset.kept) || 0, () => this.now());
-    this.asked = this.timeframe.span;
+    const span = Number(dataset.span) || SPAN;
+    this.timeframe = new Timeframe(span, Number(dataset.kept) || 0, () => this.now(), Number(dataset.window) || span);
+    this.asked = this.timeframe.reach;
     this.version = dataset.version ?? "";
     this.feeds = new Feeds({ now: () => this.now(), link: () => this.link(), clock: (ms) => clockText(ms, this.zone) });
     this.schedule = new Schedule(() => this.now());
@@ -97,7 +112,7 @@ export class Board implements Sink, Page, Screen {
     this.live = new Live(new URL("/live", window.location.href).href.replace(/^http/, "ws"), this);
     this.past = new Past(
       (feed) => this.touchAll(feed),
-      () => this.say("No finer readings; shown is what this page holds"),
+      () => this.note("past", "The readings of this stretch did not come.", "What is drawn is what this page already held. Zoom again to ask once more."),
     );
     this.crosshair = new Crosshair(
       main,
@@ -136,7 +151,7 @@ export class Board implements Sink, Page, Screen {
 
   /** follow subscribes to more, on the one socket. */
   follow(f: Follow): void {
-    const s = { topics: f.topics, window: f.window ?? durationText(this.timeframe.span), points: f.points ?? ROWS.points, rate: f.rate ?? ROWS.rate, spans: false };
+    const s = { topics: f.topics, window: f.window ?? durationText(this.timeframe.reach), points: f.points ?? ROWS.points, rate: f.rate ?? ROWS.rate, spans: false };
     this.subscriptions.push(s);
     if (this.started) this.live.subscribe(s);
   }
@@ -335,8 +350,8 @@ export class Board implements Sink, Page, Screen {
   }
 
   private window(): { window: string; points: number } {
-    const { span } = this.timeframe;
-    return { window: durationText(span), points: span > FINE_FROM ? FINE : PANELS.points };
+    const { reach } = this.timeframe;
+    return { window: durationText(reach), points: reach > FINE_FROM ? FINE : PANELS.points };
   }
 
   /** follows does what a change of the shown time needs. */
@@ -344,6 +359,7 @@ export class Board implements Sink, Page, Screen {
     const { timeframe } = this;
     if (this.mode === "paused" && timeframe.mode !== "paused") this.goOn();
     this.mode = timeframe.mode;
+    this.unnote("past");
     if (timeframe.mode === "zoomed") {
       const { from, to } = timeframe.window(this.now());
       this.past.show([...this.feeds.all()].filter((f) => f.watchers.size > 0), from, to);
@@ -352,7 +368,8 @@ export class Board implements Sink, Page, Screen {
       for (const feed of this.feeds.all()) feed.past = null;
     }
     window.clearTimeout(this.changed);
-    if (timeframe.span !== this.asked) this.changed = window.setTimeout(() => this.ask(), CHANGED_AFTER);
+    if (timeframe.reach !== this.asked || (timeframe.chosen && !this.addressed)) this.changed = window.setTimeout(() => this.ask(), CHANGED_AFTER);
+    for (const head of this.main.querySelectorAll("[data-span-head]")) setText(head, `Last ${spanName(timeframe.span)}`);
     this.schedule.all();
     this.watch();
   }
@@ -368,10 +385,13 @@ export class Board implements Sink, Page, Screen {
 
   /** ask gets the window that is shown now from the server: its snapshots replace what is here. */
   private ask(): void {
-    this.asked = this.timeframe.span;
+    const { reach } = this.timeframe;
     const address = new URL(window.location.href);
-    address.searchParams.set("window", durationText(this.asked));
+    address.searchParams.set("window", durationText(reach));
     window.history.replaceState(window.history.state, "", address);
+    this.addressed = true;
+    if (reach === this.asked) return; // all of it is here
+    this.asked = reach;
     const { window: span, points } = this.window();
     for (const s of this.subscriptions) {
       s.window = span;
@@ -399,14 +419,15 @@ export class Board implements Sink, Page, Screen {
     if (this.wanted !== version) return this.exchange(this.wanted);
     const next = page?.querySelector<HTMLElement>("main[data-board]");
     if (!page || !next) {
-      if (status === 404 || status === 410) this.note("This dashboard is gone.", "What is here is its last version.");
-      else if (status > 0) this.note("The dashboard changed and its new version cannot be shown.", "What is here is the one before.");
+      if (status === 404 || status === 410) this.note("gone", "This dashboard is gone.", "What is here is its last version.");
+      else if (status > 0) this.note("gone", "The dashboard changed and its new version cannot be shown.", "What is here is the one before.");
       return;
     }
     this.know(next);
     swap(this.main, next, { mount: (e) => this.mount(e), drop: (e) => this.drop(e) });
     exchangeWords(page, this.main, next);
     this.version = next.dataset.version || version;
+    this.timeframe.most = Number(next.dataset.window) || this.timeframe.most;
     localise(this.main, this.zone);
     this.orphans = new WeakSet<Feed>();
     for (const feed of this.feeds.all()) if (feed.watchers.size === 0) this.adopt(feed);
@@ -421,11 +442,17 @@ export class Board implements Sink, Page, Screen {
     this.schedule.all();
   }
 
-  private note(what: string, then: string): void {
-    this.main.querySelector(":scope > .notice")?.remove();
-    const notice = el("div", "notice", icon("warn"), el("div", "", el("p", "", el("strong", "", what), ` ${then}`)));
+  /** note says above the panels what went wrong; about tells it from notes about something else. */
+  private note(about: "gone" | "past", what: string, then: string): void {
+    this.unnote(about);
+    if (about === "gone") this.main.querySelector(":scope > .notice")?.remove();
+    const notice = el("div", `notice ${about}`, icon("warn"), el("div", "", el("p", "", el("strong", "", what), ` ${then}`)));
     notice.setAttribute("role", "alert");
     this.main.prepend(notice);
+  }
+
+  private unnote(about: "gone" | "past"): void {
+    this.main.querySelector(`:scope > .notice.${about}`)?.remove();
   }
 
   private watch(): void {
@@ -435,14 +462,17 @@ export class Board implements Sink, Page, Screen {
     const { timeframe } = this;
     let live = 0;
     let other = 0;
-    const from = Math.min(timeframe.start(now), now - timeframe.span);
+    let oldest = now;
+    const from = Math.min(timeframe.start(now), now - timeframe.reach);
     for (const feed of this.feeds.all()) {
       feed.trim(from);
       if (feed.watchers.size === 0) continue;
+      if (charted(feed)) oldest = Math.min(oldest, feed.series.firstFrom(now - timeframe.most));
       const { state } = feed.judge(now);
       if (state === "live" || state === "quiet") live++;
-      else if (state !== "empty") other++;
+      else if (state !== "empty" && !gone(feed)) other++;
     }
+    timeframe.grow(oldest);
     const link: Link = this.state.state === "live" && this.problem && this.feeds.size === 1 && live + other === 0 ? { state: "stopped", say: this.problem } : this.state;
     this.readOut.show({ link, live, other, latency: this.latency.p99(performance.now()), now, zone: this.zone }, timeframe);
     const { dataset } = document.documentElement;

@@ -5,7 +5,11 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /** setText changes a text only when it differs, so that nothing is laid out for nothing. */
 export function setText(e: Element | null, text: string): void {
-  if (e && e.textContent !== text) e.textContent = text;
+  if (!e) return;
+  const only = e.firstChild;
+  if (only instanceof Text && !only.nextSibling) {
+    if (only.data !== text) only.data = text; // the node stays, which spares its layout
+  } else if (e.textContent !== text) e.textContent = text;
 }
 
 /** setClass changes the whole class attribute only when it differs. */

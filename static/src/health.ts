@@ -67,7 +67,8 @@ export function healthOf(lines: Lines, view: View, link: "live" | "again" | "sto
   if (stale === h.heard) return say(h, "stale", "stale", youngest.word);
   h.lively = true;
   const state = live > 0 ? "live" : stale > 0 ? "live" : "quiet";
-  if (stale > 0) return say(h, state, "stale", `${stale} of ${h.heard} stale`);
+  // A table lets stale topics leave: what it shows is live.
+  if (stale > 0 && lines.kind !== "table") return say(h, state, "stale", `${stale} of ${h.heard} stale`);
   if (thinned > 1.05) {
     const text = `1 in ${Math.max(Math.round(thinned), 2)}`;
     return say(h, state, "thinned", text, `${text}, ${youngest.word}`);

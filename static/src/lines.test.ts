@@ -44,6 +44,19 @@ test("a line keeps its colour while others come and go", () => {
   assert.deepEqual(order(), { a: 2, c: 1 });
 });
 
+test("a table lets stale topics leave, and says so only when all of them are", () => {
+  const health = (kind: "line" | "table", ages: number[]) => {
+    const l = new Lines(config({ topics: ["x{h=*}"], kind }));
+    ages.forEach((age, i) => l.join(one(`x{h="${i}"}`, 1, NOW - age)));
+    l.update(view);
+    const { state, chip, word } = healthOf(l, view, "live");
+    return { state, chip, word };
+  };
+  assert.deepEqual(health("line", [0, 30_000, 30_000]), { state: "live", chip: "stale", word: "2 of 3 stale" });
+  assert.deepEqual(health("table", [0, 30_000, 30_000]), { state: "live", chip: "live", word: "1 s" });
+  assert.equal(health("table", [30_000, 30_000]).chip, "stale");
+});
+
 test("with more lines than the limit the largest stay, in their order", () => {
   const l = new Lines(config({ topics: ["x{h=*}"], limit: 2 }));
   for (const [h, v] of [

@@ -147,6 +147,10 @@ export class Lines {
     return this.config.topics;
   }
 
+  get kind(): Config["kind"] {
+    return this.config.kind;
+  }
+
   private readonly selectors: { selector: Selector; wide: boolean }[];
   private readonly known = new Map<string, Line>();
   private readonly taken: (string | undefined)[] = [];

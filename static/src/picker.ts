@@ -3,19 +3,16 @@
 
 import { el } from "./dom";
 import type { Keys } from "./keys";
-import { spanName, type Timeframe } from "./timeframe";
+import { SPANS, spanName, type Timeframe } from "./timeframe";
 import { age } from "./value";
 
 const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-const RANGES = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 31 * DAY];
-const UNKNOWN = DAY; // the longest range offered while nobody says how long readings are kept
+const UNKNOWN = 24 * 60 * MINUTE; // the longest range offered while nobody says how long readings are kept
 
 /** ranges lists what the menu offers, in ms: what is kept bounds it and ends it. */
 export function ranges(kept: number): number[] {
   const most = kept > 0 ? kept : UNKNOWN;
-  const list = RANGES.filter((r) => r < most);
+  const list = SPANS.map((s) => s.ms).filter((r) => r < most);
   return most >= MINUTE ? [...list, most] : [MINUTE];
 }
 

@@ -5,6 +5,7 @@ import { lineClass } from "./colours";
 import { setText } from "./dom";
 
 const SPACING = 17; // px
+const WALL_SPACING = 22; // px: the letters of a wall screen are larger
 const MOST = 6; // lines; with more, the largest five are listed
 const PLACES_EVERY = 1000; // ms
 
@@ -30,6 +31,7 @@ export class Rail {
   private readonly more = document.createElement("div");
   private shown: number[] = [];
   private known = -1;
+  private longest = -1; // characters of a name: the rail is as wide as they need
   private placed = Number.NEGATIVE_INFINITY;
 
   constructor() {
@@ -60,15 +62,18 @@ export class Rail {
       order = order.filter((i) => kept.has(i));
     }
     const hidden = left + more;
+    const spacing = document.documentElement.dataset.view === "wall" ? WALL_SPACING : SPACING;
     this.shown = order;
-    const places = spread(order.map(depth), SPACING, height - (hidden ? 1.5 * SPACING : 0));
+    const longest = Math.max(0, ...order.map((i) => items[i]!.name.length));
+    if (longest !== this.longest) this.element.style.setProperty("--longest", String((this.longest = longest)));
+    const places = spread(order.map(depth), spacing, height - (hidden ? 1.5 * spacing : 0));
     while (this.labels.length < order.length) this.grow();
     this.labels.forEach((label, i) => {
       const item = items[order[i] ?? -1];
       label.row.hidden = !item;
       label.lead.setAttribute("visibility", item && !Number.isNaN(item.y) ? "visible" : "hidden");
       if (!item) return;
-      label.row.style.top = `${places[i]! - SPACING / 2}px`;
+      label.row.style.top = `${places[i]! - spacing / 2}px`;
       label.row.className = `entry ${lineClass(item.order)}`;
       if (label.name.textContent !== item.name) label.name.textContent = item.name;
       label.lead.setAttribute("class", `lead ${lineClass(item.order)}`);

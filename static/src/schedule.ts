@@ -1,7 +1,9 @@
 // One requestAnimationFrame for the whole page, and only for what can be seen. A
 // panel asks to be drawn when it has news, and says when its picture moves on by
-// itself. What does not fit into a frame waits for the next one, the longest
-// waiting first.
+// itself. Where panels are many, a frame draws a share of them in the order of the
+// page and the next frame goes on from there: frames are alike, each panel has its
+// turn ten times a second, and what changes lies close together, which spares the
+// browser most of its own work.
 
 export interface Drawn {
   readonly element: Element;
@@ -14,20 +16,30 @@ export interface Drawn {
 const SLOWEST = 1000; // ms: nothing on the screen is older
 const BUDGET = 4; // ms of drawing in one frame; the rest of a frame is for the browser
 const SOONEST = 16; // ms
+const ROUND = 100; // ms in which every panel has its turn
+const APART = 50; // ms: no panel is drawn sooner again because of news
+const LEAST = 6; // panels that a frame may draw, however few there are
+const FRAME = 17; // ms
+const LATEST = 34; // ms: what a late frame left undone is not made up for in one
 
 interface Item {
   drawn: Drawn;
   visible: boolean;
-  asked: number; // since when it waits to be drawn; Infinity when it does not
+  asked: boolean; // it has news
+  urgent: boolean; // it came into sight, or changes under the viewer's hand
   due: number; // when it moves on by itself
+  last: number; // when it was drawn
 }
 
 export class Schedule {
   private readonly items = new Map<Drawn, Item>();
   private readonly byElement = new Map<Element, Item>();
-  private readonly ready: Item[] = [];
+  private order: Item[] = []; // the items, as the page has them
+  private readonly turns: Item[] = []; // those that this frame draws
   private readonly observer: IntersectionObserver;
   private readonly still = window.matchMedia("(prefers-reduced-motion: reduce)");
+  private seen = 0; // how many are visible
+  private next = 0; // where in the order the next frame goes on
   private frame = 0;
   private timer = 0;
   private wakes = Number.POSITIVE_INFINITY;
@@ -40,9 +52,11 @@ export class Schedule {
         for (const e of entries) {
           const item = this.byElement.get(e.target);
           if (!item) continue;
+          if (item.visible !== e.isIntersecting) this.seen += e.isIntersecting ? 1 : -1;
           item.visible = e.isIntersecting;
-          if (item.visible) this.touch(item.drawn);
+          if (item.visible) item.urgent = true;
         }
+        this.ask();
       },
       { rootMargin: "64px" },
     );
@@ -50,14 +64,19 @@ export class Schedule {
   }
 
   add(drawn: Drawn): void {
-    const item: Item = { drawn, visible: false, asked: performance.now(), due: Number.POSITIVE_INFINITY };
+    const item: Item = { drawn, visible: false, asked: true, urgent: false, due: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY };
     this.items.set(drawn, item);
     this.byElement.set(drawn.element, item);
+    this.order.push(item);
     this.observer.observe(drawn.element);
   }
 
   remove(drawn: Drawn): void {
     this.observer.unobserve(drawn.element);
+    const item = this.items.get(drawn);
+    if (!item) return;
+    if (item.visible) this.seen--;
+    this.order = this.order.filter((other) => other !== item);
     this.items.delete(drawn);
     this.byElement.delete(drawn.element);
   }
@@ -67,28 +86,27 @@ export class Schedule {
     return this.items.get(drawn)?.visible ?? false;
   }
 
-  /** touch asks for a panel to be drawn in the next frame. */
+  /** touch asks for a panel to be drawn when it has its turn. */
   touch(drawn: Drawn): void {
     const item = this.items.get(drawn);
     if (!item) return;
-    if (item.asked === Number.POSITIVE_INFINITY) item.asked = performance.now();
+    item.asked = true;
     if (item.visible) this.ask();
   }
 
-  /** all asks for every panel, after a change of theme, of the time or of the connection. */
+  /** all asks for every panel at once, after a change of theme, of the time or of the connection. */
   all(): void {
-    const at = performance.now();
-    for (const item of this.items.values()) if (item.asked === Number.POSITIVE_INFINITY) item.asked = at;
+    for (const item of this.order) item.urgent = true;
     this.ask();
   }
 
   /** drawNow draws everything at once, whether it can be seen or not. */
   drawNow(): void {
     const now = this.now();
-    for (const item of this.items.values()) {
+    for (const item of this.order) {
       item.drawn.draw(now);
       item.drawn.painted?.();
-      item.asked = Number.POSITIVE_INFINITY;
+      item.asked = item.urgent = false;
     }
   }
 
@@ -103,29 +121,41 @@ export class Schedule {
   private run(): void {
     this.frame = 0;
     const started = performance.now();
+    const passed = Math.min(Math.max(started - this.last, FRAME), LATEST);
     this.last = started;
-    const { ready } = this;
-    ready.length = 0;
-    for (const item of this.items.values()) if (item.visible && (item.asked < Number.POSITIVE_INFINITY || item.due <= started)) ready.push(item);
-    ready.sort(oldest);
+    const { order, turns } = this;
+    const most = Math.max(LEAST, Math.ceil((this.seen * passed) / ROUND));
     const now = this.now();
-    let drawn = 0;
-    for (; drawn < ready.length; drawn++) {
-      const item = ready[drawn]!;
-      const at = performance.now();
-      if (drawn > 0 && at - started > BUDGET) break;
-      item.asked = Number.POSITIVE_INFINITY;
-      item.due = at + Math.min(Math.max(item.drawn.draw(now), SOONEST), SLOWEST);
+    const from = this.next < order.length ? this.next : 0;
+    let news = 0;
+    let left = false;
+    let soonest = Number.POSITIVE_INFINITY;
+    turns.length = 0;
+    for (let i = 0; i < order.length; i++) {
+      const place = from + i < order.length ? from + i : from + i - order.length;
+      const item = order[place]!;
+      if (!item.visible) continue;
+      const due = item.urgent ? started : Math.min(item.due, item.asked ? item.last + APART : Number.POSITIVE_INFINITY);
+      if (due > started) {
+        if (due < soonest) soonest = due;
+        continue;
+      }
+      if ((!item.urgent && news >= most) || (turns.length > 0 && performance.now() - started > BUDGET)) {
+        if (!left) this.next = place;
+        left = true;
+        continue;
+      }
+      if (!item.urgent) news++;
+      item.asked = item.urgent = false;
+      item.last = started;
+      item.due = started + Math.min(Math.max(item.drawn.draw(now), SOONEST), SLOWEST);
+      if (item.due < soonest) soonest = item.due;
+      turns.push(item);
+      if (!left) this.next = place + 1;
     }
-    for (let i = 0; i < drawn; i++) ready[i]!.drawn.painted?.();
-    if (drawn < ready.length) {
-      for (let i = drawn; i < ready.length; i++) if (ready[i]!.asked === Number.POSITIVE_INFINITY) ready[i]!.asked = ready[i]!.due;
-      this.ask();
-      return;
-    }
-    let next = Number.POSITIVE_INFINITY;
-    for (const item of this.items.values()) if (item.visible && item.due < next) next = item.due;
-    if (next < Number.POSITIVE_INFINITY) this.wake(next);
+    for (const item of turns) item.drawn.painted?.();
+    if (left) this.ask();
+    else if (soonest < Number.POSITIVE_INFINITY) this.wake(soonest);
   }
 
   private wake(at: number): void {
@@ -140,8 +170,4 @@ export class Schedule {
       Math.max(at - performance.now(), 0),
     );
   }
-}
-
-function oldest(a: Item, b: Item): number {
-  return Math.min(a.asked, a.due) - Math.min(b.asked, b.due);
 }

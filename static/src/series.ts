@@ -44,6 +44,8 @@ export class Series {
   private coarseUntil = Number.NEGATIVE_INFINITY;
   /** Rises with every change of the columns, their units or kinds. */
   shape = 0;
+  /** Rises with every change of what was there already: a late reading, a mark, a beginning anew. */
+  edits = 0;
 
   private time = new Float64Array(FIRST);
   private readonly columnNumbers: Float64Array[] = []; // NaN where a reading has no number
@@ -80,6 +82,12 @@ export class Series {
   /** hasWords says whether a column holds texts or bools. */
   hasWords(column: number): boolean {
     return this.columnWords[column] !== null && this.columnWords[column] !== undefined;
+  }
+
+  /** firstFrom is the time of the first reading at or after a time, Infinity without one. */
+  firstFrom(t: number): number {
+    const i = this.indexFrom(t);
+    return i < this.beyond ? this.time[i]! : Number.POSITIVE_INFINITY;
   }
 
   /** indexFrom returns the index of the first reading at or after a time. */
@@ -127,7 +135,10 @@ export class Series {
     let at = this.end;
     while (at > this.start && this.time[at - 1]! > t) at--;
     const late = at < this.end;
-    if (late) this.shift(at);
+    if (late) {
+      this.edits++;
+      this.shift(at);
+    }
     this.time[at] = t;
     for (let c = 0; c < this.columns.length; c++) {
       this.columnNumbers[c]![at] = Number.NaN;
@@ -145,11 +156,13 @@ export class Series {
   /** mark says that readings are missing after the last one. */
   mark(text: string, now: number): void {
     const from = this.length > 0 ? this.lastTime : now;
+    this.edits++;
     this.marks.push({ from, to: Number.POSITIVE_INFINITY, text });
   }
 
   /** thinned says that the readings between two times are those that were kept of so many. */
   thinned(from: number, to: number, of: number): void {
+    this.edits++;
     const last = this.thin.at(-1);
     if (last && from - last.to < 5000 && Math.abs(last.of - of) / of < 0.5) last.to = Math.max(last.to, to);
     else this.thin.push({ from: last && from - last.to < 2000 ? last.to : from, to, of });
@@ -158,6 +171,7 @@ export class Series {
 
   /** thinnedTo says that what is held so far was kept of so many times as many readings: they lie further apart than they came. */
   thinnedTo(of: number): void {
+    this.edits++;
     this.coarse = Math.max(of, 1);
     this.coarseUntil = this.lastTime;
   }
@@ -172,6 +186,7 @@ export class Series {
 
   /** clear forgets all readings and marks; the columns stay. */
   clear(): void {
+    this.edits++;
     this.start = this.end = 0;
     this.marks.length = 0;
     this.thin.length = 0;

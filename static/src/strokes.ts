@@ -4,6 +4,8 @@
 
 import type { Series } from "./series";
 
+const RUN_UP = 3; // px left of what is drawn in which a line begins, so that it enters as it should
+
 /** Box is where a picture stands and what it covers. */
 export interface Box {
   left: number;
@@ -45,13 +47,13 @@ export class Strokes {
     return run + 1 < this.count ? this.runs[run + 1]! : this.length;
   }
 
-  /** take makes the spots of one column. Readings further apart than far ms, 0 for any, and over a mark are not joined. */
-  take(series: Series, column: number, box: Box, far: number): void {
+  /** take makes the spots of one column. Readings further apart than far ms, 0 for any, and over a mark are not joined. With since only what lies right of it, in device pixels, is certain to be whole. */
+  take(series: Series, column: number, box: Box, far: number, since = 0): void {
     this.clear();
     const { times, marks } = series;
     const numbers = series.numbers(column);
     // One reading before the window, so that the line enters from the edge.
-    const start = Math.max(series.indexFrom(box.from) - 1, series.first);
+    let start = Math.max(series.indexFrom(box.from) - 1, series.first);
     const beyond = Math.min(series.indexFrom(box.to) + 1, series.beyond);
     const perMs = box.width / (box.to - box.from);
     const perUnit = box.height / (box.hi - box.lo);
@@ -59,6 +61,7 @@ export class Strokes {
     this.dense = beyond - start > box.width;
     // A dense picture moves by whole pixels, so that a column keeps its readings and nothing shimmers.
     const from = this.dense ? Math.floor(box.from * perMs) / perMs : box.from;
+    if (since > box.left) start = Math.max(series.indexFrom(from + (since - RUN_UP - box.left) / perMs) - 1, start);
     let mark = 0;
     let before = Number.NaN;
     let beforeX = 0;

@@ -79,10 +79,40 @@ test("a span is at most what is kept, and goes back to live", () => {
   t.setSpan(24 * HOUR);
   assert.equal(t.span, HOUR);
   assert.equal(t.mode, "live");
-  assert.deepEqual(
-    t.choices().map((c) => c.name),
-    ["1 min", "5 min", "15 min", "all, 1 h"],
-  );
+});
+
+test("a window that nobody chose grows with the readings, up to what the page is made for", () => {
+  const at = { now: 10 * HOUR, changes: 0 };
+  const t = new Timeframe(60_000, 24 * HOUR, () => at.now, 20 * 60_000);
+  t.onChange(() => at.changes++);
+  const began = at.now - 40_000;
+  t.grow(began);
+  assert.deepEqual([t.span, t.reach, at.changes], [60_000, 20 * 60_000, 0]);
+  at.now = began + 60_001;
+  t.grow(began);
+  assert.deepEqual([t.span, at.changes], [300_000, 1]);
+  at.now = began + 300_001;
+  t.pause();
+  t.grow(began);
+  assert.equal(t.span, 300_000, "what stands still does not grow");
+  t.live();
+  t.grow(began);
+  assert.equal(t.span, 900_000);
+  t.grow(at.now - 3 * HOUR);
+  assert.equal(t.span, 20 * 60_000, "at most what the page is made for");
+  t.grow(Number.POSITIVE_INFINITY);
+  t.grow(Number.NaN);
+  assert.equal(t.span, 20 * 60_000);
+});
+
+test("a window that somebody chose stays, also when it is the one that is shown", () => {
+  const at = { now: 10 * HOUR, changes: 0 };
+  const t = new Timeframe(60_000, 24 * HOUR, () => at.now, 900_000);
+  t.onChange(() => at.changes++);
+  t.setSpan(60_000);
+  assert.equal(at.changes, 1, "the address is to say it");
+  t.grow(at.now - HOUR);
+  assert.deepEqual([t.span, t.reach], [60_000, 60_000]);
 });
 
 test("spans have names for people and for addresses", () => {

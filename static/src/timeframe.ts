@@ -12,15 +12,21 @@ export interface Span {
   name: string;
 }
 
-/** SPANS are what the keys 1 to 9 and the menu choose from. */
+/** SPANS are what the menu and the keys offer, and what a window that nobody chose grows through. */
 export const SPANS: readonly Span[] = [
   { ms: MINUTE, name: "1 min" },
   { ms: 5 * MINUTE, name: "5 min" },
   { ms: 15 * MINUTE, name: "15 min" },
+  { ms: 30 * MINUTE, name: "30 min" },
   { ms: HOUR, name: "1 h" },
+  { ms: 3 * HOUR, name: "3 h" },
   { ms: 6 * HOUR, name: "6 h" },
+  { ms: 12 * HOUR, name: "12 h" },
   { ms: DAY, name: "24 h" },
+  { ms: 2 * DAY, name: "2 days" },
   { ms: 7 * DAY, name: "7 days" },
+  { ms: 14 * DAY, name: "14 days" },
+  { ms: 31 * DAY, name: "31 days" },
 ];
 
 /** spanName prints a span in its largest whole unit. */
@@ -48,6 +54,8 @@ export class Timeframe {
   pausedAt = 0;
   /** How many readings came since. */
   waiting = 0;
+  /** Whether somebody said how much time to show; it does not grow then. */
+  chosen = false;
   private from = 0;
   private to = 0;
   private ways: { from: number; to: number }[] = [];
@@ -57,11 +65,18 @@ export class Timeframe {
     private current: number,
     readonly kept: number,
     private readonly now: () => number,
+    /** What the live window grows to while nobody has chosen another, in ms. */
+    public most = current,
   ) {}
 
   /** span is the length of the live window, in ms. */
   get span(): number {
     return this.current;
+  }
+
+  /** reach is how far back the live window may lead without a choice, in ms. */
+  get reach(): number {
+    return this.chosen ? this.current : Math.max(this.current, this.most);
   }
 
   /** window is what is shown, in ms of the server. */
@@ -79,18 +94,21 @@ export class Timeframe {
     return this.mode === "zoomed" ? this.to : this.mode === "paused" ? this.pausedAt : now;
   }
 
-  /** choices are the spans that this server can fill, the last of them all that it keeps. */
-  choices(): Span[] {
-    const list = SPANS.filter((s) => this.kept <= 0 || s.ms < this.kept);
-    if (this.kept > 0) list.push({ ms: this.kept, name: `all, ${spanName(this.kept)}` });
-    return list;
-  }
-
   setSpan(ms: number): void {
     const span = Math.max(this.kept > 0 ? Math.min(ms, this.kept) : ms, LEAST);
-    if (span === this.current && this.mode === "live") return;
+    if (span === this.current && this.mode === "live" && this.chosen) return;
+    this.chosen = true;
     this.current = span;
     this.becomeLive();
+    this.changed();
+  }
+
+  /** grow takes the next span once readings since oldest fill this one, unless somebody chose it. */
+  grow(oldest: number): void {
+    if (this.chosen || this.mode !== "live" || this.current >= this.most) return;
+    const filled = this.now() - oldest;
+    if (!(filled > this.current)) return;
+    this.current = Math.min(SPANS.find((s) => s.ms >= filled)?.ms ?? this.most, this.most);
     this.changed();
   }
 

@@ -7,6 +7,7 @@ import { worst } from "../thresholds";
 import { decimal } from "../value";
 import type { Around, Body } from "./body";
 import { Bar, boundsOf } from "./bounds";
+import { Fit } from "./fit";
 
 const ORDER_EVERY = 1000; // ms: bars that change places faster cannot be read
 
@@ -21,6 +22,7 @@ interface Row {
 export class Bars implements Body {
   private readonly list = el("ul", "bars");
   private readonly more = el("p", "more");
+  private readonly fit: Fit;
   private readonly rows: Row[] = [];
   private order: Line[] = [];
   private ordered = Number.NEGATIVE_INFINITY;
@@ -30,6 +32,11 @@ export class Bars implements Body {
     private readonly around: Around,
   ) {
     body.replaceChildren(this.list, this.more);
+    this.fit = new Fit(body, this.list, this.more, () => this.list.children, () => around.touch());
+  }
+
+  end(): void {
+    this.fit.end();
   }
 
   draw(view: View, state: State): number {
@@ -39,7 +46,7 @@ export class Bars implements Body {
       this.ordered = view.now;
       this.order = [...numbers].sort(byValue);
     }
-    const shown = this.order.slice(0, config.limit);
+    const shown = this.order.slice(0, this.fit.most(this.order.length, config.limit));
     const bounds = boundsOf(config, shown);
     while (this.rows.length < shown.length) this.grow();
     while (this.rows.length > shown.length) this.rows.pop()!.row.remove();

@@ -1,8 +1,6 @@
-// Lines, areas and stacks over time. uPlot keeps the scales, the axes and the
-// canvas; the lines are drawn straight from the readings that the feeds hold.
-// The line stops where readings stop and is never joined over a gap.
+// Lines, areas and stacks over time, drawn straight from the readings that the
+// feeds hold. The line stops where readings stop and is never joined over a gap.
 
-import uPlot from "uplot";
 import { type Axis, axisFor, labels, ticks } from "../axis";
 import type { Palette } from "../colours";
 import { attribute, el } from "../dom";
@@ -15,6 +13,8 @@ import { age, figure, type Scale, scaleFor } from "../value";
 import { Tip } from "../tip";
 import type { Around, Body } from "./body";
 import { drawBelow, drawLines, type Picture } from "./paint";
+import { Onward } from "./onward";
+import { Plane } from "./plane";
 import { Stack } from "./stack";
 
 const COMPACT_BELOW = 160; // px of an embed's height: the chart has no axes then
@@ -23,7 +23,9 @@ const MINUTES_FROM = 120_000; // ms of span from which labels are whole minutes
 const EDGE = 20; // px at both ends of the time axis where a label would be cut
 const CHECK_EVERY = 250; // ms between two looks whether the axis could be smaller
 const GAP = 8; // px between the plot and its labels
-const NONE: never[] = [];
+const UNDER = 7; // px below the plot from which on only labels of times stand
+const TIMES = 24; // px below the plot for the labels of the time axis
+const BESIDE = 5; // px right of the plot, for the end of the line
 const LEGEND_EVERY = 250; // ms
 const SENTENCE_EVERY = 1000; // ms
 
@@ -37,9 +39,9 @@ export class Chart implements Body {
   private readonly tip: Tip;
   private readonly stack: Stack | null;
   private readonly observer: ResizeObserver;
-  private readonly data: uPlot.AlignedData = [[0, 1]];
   private readonly picture: Picture;
-  private u: uPlot | null = null;
+  private readonly onward = new Onward();
+  private u: Plane | null = null;
   private axis: Axis = { lo: 0, hi: 1, step: 0.5 };
   private fitted = Number.NEGATIVE_INFINITY; // when the axis was last as large as the readings needed
   private checked = Number.NEGATIVE_INFINITY;
@@ -48,6 +50,7 @@ export class Chart implements Body {
   private ylabels: string[] = [];
   private ysplits: number[] = [];
   private compact = false;
+  private resized = false;
   private width = 0;
   private height = 0;
   private told = Number.NEGATIVE_INFINITY;
@@ -84,13 +87,13 @@ export class Chart implements Body {
 
   end(): void {
     this.observer.disconnect();
-    this.u?.destroy();
+    this.plot.remove();
     this.u = null;
   }
 
   restyle(): void {
-    this.u?.destroy();
-    this.u = null;
+    this.measuredIn = null;
+    this.resized = true;
     this.around.touch();
   }
 
@@ -117,19 +120,16 @@ export class Chart implements Body {
       this.many = many;
       if (!this.build()) return Number.POSITIVE_INFINITY;
     }
+    if (this.resized) this.measure();
+    if (this.width < 20 || this.height < 10) return Number.POSITIVE_INFINITY;
     const u = this.u!;
     // Two times of a pixel are one to the eye.
     this.stack?.take(numbers, view.from, view.to, (view.to - view.from) / Math.max(u.bbox.width, 1));
     this.fit(view);
     picture.axis = this.axis;
     picture.scale = this.scale;
-    (this.data[0] as number[])[0] = view.from;
-    (this.data[0] as number[])[1] = view.to;
-    u.batch(() => {
-      u.setData(this.data, false);
-      u.setScale("x", { min: view.from, max: view.to });
-      u.setScale("y", { min: this.axis.lo, max: this.axis.hi });
-    });
+    this.place(u);
+    this.paint(u, this.around.look.palette());
     if (!view.live) return Number.POSITIVE_INFINITY;
     return Math.max((view.to - view.from) / Math.max(u.bbox.width / devicePixelRatio, 1) / 2, 33);
   }
@@ -195,14 +195,10 @@ export class Chart implements Body {
     const { element } = this.around;
     const compact = "embed" in element.dataset && element.clientHeight > 0 && element.clientHeight < COMPACT_BELOW;
     const { clientWidth, clientHeight } = this.plot.isConnected ? this.plot : this.host;
-    if (compact !== this.compact) {
-      this.compact = compact;
-      this.u?.destroy();
-      this.u = null;
-    }
+    this.resized = false;
+    this.compact = compact;
     this.width = clientWidth;
     this.height = clientHeight;
-    if (this.u && (this.u.width !== clientWidth || this.u.height !== clientHeight) && clientWidth >= 20 && clientHeight >= 10) this.u.setSize({ width: clientWidth, height: clientHeight });
   }
 
   private build(): boolean {
@@ -215,60 +211,63 @@ export class Chart implements Body {
     this.host.classList.toggle("railed", railed);
     this.measure();
     if (this.width < 20 || this.height < 10) return false;
-    this.u?.destroy();
-    this.u = new uPlot(this.options(this.around.look.palette()), this.data, this.plot);
+    if (!this.u) {
+      this.u = new Plane();
+      this.plot.append(this.u.canvas);
+    }
     return true;
   }
 
-  private options(p: Palette): uPlot.Options {
-    const bare: uPlot.Axis = { show: false };
-    const x: uPlot.Axis = {
-      stroke: p.muted,
-      font: p.font,
-      size: 24,
-      gap: 8,
-      grid: { show: false },
-      ticks: { show: false },
-      splits: () => NONE, // the labels are drawn with the lines
-      values: () => NONE,
-    };
-    const y: uPlot.Axis = {
-      stroke: p.muted,
-      font: p.font,
-      size: () => this.labelWidth(),
-      gap: 8,
-      grid: { stroke: p.grid, width: 1 },
-      ticks: { show: false },
-      splits: () => this.ysplits,
-      values: () => NONE,
-    };
-    return {
-      width: this.width,
-      height: this.height,
-      ms: 1,
-      padding: this.compact ? [4, 5, 4, 1] : [7, 5, 0, 0],
-      cursor: { show: false },
-      legend: { show: false },
-      scales: { x: { time: true, auto: false, range: (_u, min, max) => [min, max] }, y: { auto: false, range: () => [this.axis.lo, this.axis.hi] } },
-      axes: this.compact ? [bare, bare] : [x, y],
-      series: [{}],
-      hooks: { drawAxes: [(u) => this.paint(u, p)] },
-    };
+  /** place leaves room for the labels beside the plot. */
+  private place(u: Plane): void {
+    if (this.compact) u.place(this.width, this.height, 1, 4, BESIDE, 4);
+    else u.place(this.width, this.height, this.labelWidth(), 7, BESIDE, TIMES);
   }
 
-  private paint(u: uPlot, p: Palette): void {
-    drawBelow(u, p, this.picture, this.around.lines.feeds);
-    drawLines(u, p, this.picture);
-    if (!this.compact) this.drawLabels(u);
+  private paint(u: Plane, p: Palette): void {
+    const { onward, picture } = this;
+    const { ctx, bbox, canvas } = u;
+    onward.plan(u, p, picture);
+    const { since, by } = onward;
+    if (since === 0) {
+      u.clear();
+      this.drawGrid(u, p, bbox.left);
+      drawBelow(u, p, picture, this.around.lines.feeds);
+      drawLines(u, p, picture, onward);
+      if (!this.compact) this.drawValues(u);
+      if (!this.compact) this.drawTimes(u);
+      return;
+    }
+    const below = this.compact ? canvas.height : bbox.top + bbox.height + UNDER * devicePixelRatio;
+    if (by > 0) u.shift(by, below);
+    ctx.clearRect(since, 0, canvas.width - since, below);
+    this.drawGrid(u, p, since);
+    drawLines(u, p, picture, onward);
+    if (this.compact || by === 0) return;
+    ctx.clearRect(0, below, canvas.width, canvas.height - below);
+    this.drawTimes(u);
   }
 
-  private timeStep(u: uPlot): number {
+  private drawGrid({ ctx, bbox }: Plane, p: Palette, from: number): void {
+    if (this.compact) return;
+    const { lo, hi } = this.axis;
+    const width = devicePixelRatio;
+    const offset = (width % 2) / 2;
+    ctx.fillStyle = p.grid;
+    for (const tick of this.ysplits) {
+      const y = Math.round(bbox.top + bbox.height - ((tick - lo) / (hi - lo)) * bbox.height);
+      ctx.fillRect(from, y + offset - width / 2, bbox.left + bbox.width - from, width);
+    }
+  }
+
+  private timeStep(u: Plane): number {
     const { from, to } = this.picture.view;
     const step = stepFor(((to - from) / Math.max(u.bbox.width / devicePixelRatio, 1)) * LABELS_APART);
     return to - from > MINUTES_FROM ? Math.max(step, 60_000) : step;
   }
 
-  private drawLabels(u: uPlot): void {
+  /** drawValues writes the labels of the axis of values. */
+  private drawValues(u: Plane): void {
     const { look } = this.around;
     const { ctx, bbox } = u;
     const { axis } = this;
@@ -277,6 +276,14 @@ export class Chart implements Body {
     for (let i = 0; i < this.ylabels.length; i++) {
       look.write(ctx, this.ylabels[i]!, bbox.left - GAP * dpr, bottom - ((this.ysplits[i]! - axis.lo) / (axis.hi - axis.lo)) * bbox.height, 1);
     }
+  }
+
+  /** drawTimes writes the labels of the axis of time. */
+  private drawTimes(u: Plane): void {
+    const { look } = this.around;
+    const { ctx, bbox } = u;
+    const dpr = devicePixelRatio;
+    const bottom = bbox.top + bbox.height;
     const { from, to } = this.picture.view;
     const perMs = bbox.width / (to - from);
     const edge = (EDGE * dpr) / perMs;
@@ -319,7 +326,7 @@ export class Chart implements Body {
   }
 
   /** drawCross puts the crosshair, and the values of its time where values stand. */
-  private drawCross(u: uPlot, view: View): void {
+  private drawCross(u: Plane, view: View): void {
     const t = this.around.pointed();
     const dpr = devicePixelRatio;
     const left = u.bbox.left / dpr;
@@ -341,11 +348,11 @@ export class Chart implements Body {
       item.y = this.endOf(l, u);
       item.value = l.number;
     }
-    this.rail.draw(items, this.height - (this.compact ? 0 : 24), performance.now(), more);
+    this.rail.draw(items, this.height - (this.compact ? 0 : TIMES), performance.now(), more);
   }
 
   /** endOf is where a line ends, in px from the top; NaN when it is not drawn. */
-  private endOf(l: Line, u: uPlot): number {
+  private endOf(l: Line, u: Plane): number {
     let v = l.number;
     if (l.count === 0) return Number.NaN;
     if (this.stack) {
@@ -356,6 +363,7 @@ export class Chart implements Body {
         v = (tops[at]! + this.stack.base(layer, at)) / 2;
       }
     }
-    return u.valToPos(v, "y") + u.bbox.top / devicePixelRatio;
+    const { lo, hi } = this.axis;
+    return (u.bbox.top + (1 - (v - lo) / (hi - lo)) * u.bbox.height) / devicePixelRatio;
   }
 }

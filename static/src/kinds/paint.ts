@@ -1,7 +1,6 @@
 // What a chart draws on its canvas: below the lines what is missing and what is
 // a limit, then the lines, above them their ends.
 
-import type uPlot from "uplot";
 import { type Axis, decimalsOf } from "../axis";
 import { dashOf, type Palette } from "../colours";
 import type { Feed } from "../feed";
@@ -10,6 +9,8 @@ import type { Line, View } from "../lines";
 import { area, type Box, columns, type Strokes, trace } from "../strokes";
 import { reached, type Threshold } from "../thresholds";
 import { figure, type Scale } from "../value";
+import type { Onward } from "./onward";
+import type { Plane } from "./plane";
 import type { Stack } from "./stack";
 
 const NOTES_FROM = 400; // px of plot: below, only the chip speaks
@@ -36,7 +37,7 @@ export interface Picture {
 }
 
 /** boxOf is the plot in device pixels, in the one object that the picture has for it: drawing makes no garbage. */
-function boxOf(u: uPlot, at: Picture): Box {
+function boxOf(u: Plane, at: Picture): Box {
   const { box } = at;
   box.left = u.bbox.left;
   box.top = u.bbox.top;
@@ -49,10 +50,11 @@ function boxOf(u: uPlot, at: Picture): Box {
   return box;
 }
 
-const lively = (s: State) => s === "live" || s === "quiet";
+/** lively says whether values are of now. */
+export const lively = (s: State) => s === "live" || s === "quiet";
 
 /** drawBelow draws limits, silence and gaps. */
-export function drawBelow(u: uPlot, p: Palette, at: Picture, feeds: readonly Feed[]): void {
+export function drawBelow(u: Plane, p: Palette, at: Picture, feeds: readonly Feed[]): void {
   const { ctx } = u;
   const b = boxOf(u, at);
   const dpr = devicePixelRatio;
@@ -158,8 +160,8 @@ function drawThin(ctx: CanvasRenderingContext2D, b: Box, p: Palette, feeds: read
   }
 }
 
-/** drawLines draws the lines, and the areas below them. */
-export function drawLines(u: uPlot, p: Palette, at: Picture): void {
+/** drawLines draws the lines, and the areas below them; only what onward says, which hears where each line ends. */
+export function drawLines(u: Plane, p: Palette, at: Picture, onward: Onward): void {
   const { ctx } = u;
   const b = boxOf(u, at);
   const dpr = devicePixelRatio;
@@ -167,7 +169,8 @@ export function drawLines(u: uPlot, p: Palette, at: Picture): void {
   const bottom = b.top + b.height;
   ctx.save();
   ctx.beginPath();
-  ctx.rect(b.left, b.top - dpr, b.width + 4 * dpr, b.height + 2 * dpr);
+  const from = Math.max(b.left, onward.since);
+  ctx.rect(from, b.top - dpr, b.left + b.width + 4 * dpr - from, b.height + 2 * dpr);
   ctx.clip();
   ctx.lineWidth = p.stroke * dpr;
   ctx.lineJoin = "bevel";
@@ -175,10 +178,11 @@ export function drawLines(u: uPlot, p: Palette, at: Picture): void {
   else {
     const s = at.strokes;
     for (const l of at.lines) {
-      s.take(l.series, l.columnHere, b, l.far);
+      s.take(l.series, l.columnHere, b, l.far, onward.since);
+      onward.ended(s.length > 0 ? Math.min(s.tipX, s.xs[s.length - 1]!) : Number.NaN);
       if (at.filled) {
         ctx.fillStyle = p.fillOf(l.order, p.fill * (live ? 1 : 0.6));
-        area(ctx, s, Math.round(b.left), Math.round(b.left + b.width), bottom);
+        area(ctx, s, Math.round(from), Math.round(b.left + b.width), bottom);
       }
       const dash = dashOf(l.order);
       if (s.dense && dash.length === 0) {

@@ -7,7 +7,8 @@ import type { Line, View } from "../lines";
 import { lineNames } from "../names";
 import { decimal, figure, NO_VALUE, type Scale, scaleOver } from "../value";
 import type { Around, Body } from "./body";
-import { type Cells, compareCells, nextOrder, type Order } from "./tableorder";
+import { Fit } from "./fit";
+import { type Cells, compareCells, heading, nextOrder, type Order } from "./tableorder";
 
 const EVERY = 1000; // ms between two orders of the rows
 
@@ -25,6 +26,7 @@ export class Table implements Body {
   private readonly head = el("tr");
   private readonly rows = el("tbody");
   private readonly more = el("p", "more");
+  private readonly fit: Fit;
   private order: Order = { by: 0, down: true };
   private chosen = false;
   private drawn = Number.NEGATIVE_INFINITY;
@@ -35,7 +37,16 @@ export class Table implements Body {
     body: HTMLElement,
     private readonly around: Around,
   ) {
-    body.replaceChildren(el("table", "lines", el("thead", "", this.head), this.rows), this.more);
+    const table = el("table", "lines", el("thead", "", this.head), this.rows);
+    body.replaceChildren(table, this.more);
+    this.fit = new Fit(body, table, this.more, () => this.rows.rows, () => {
+      this.drawn = Number.NEGATIVE_INFINITY;
+      around.touch();
+    });
+  }
+
+  end(): void {
+    this.fit.end();
   }
 
   draw(view: View, state: State): number {
@@ -71,7 +82,7 @@ export class Table implements Body {
     if (!this.chosen) this.order = this.columns[0] && !this.columns[0].word ? { by: 0, down: true } : { by: -1, down: false };
     this.list.sort((a, b) => compareCells(a, b, this.order));
     this.title();
-    const left = Math.max(this.list.length - config.limit, 0);
+    const left = this.list.length - this.fit.most(this.list.length, config.limit);
     hide(this.more, left === 0);
     setText(this.more, left > 0 ? `+ ${decimal(left, 0)} more` : "");
     this.list.length -= left;
@@ -109,7 +120,7 @@ export class Table implements Body {
     }
     [...this.head.children].forEach((th, i) => {
       const c = i > 0 ? this.columns[i - 1]! : null;
-      setText(th.firstElementChild, c ? (c.word || c.scale.unit === "" ? c.name : `${c.name}, ${c.scale.unit}`) : "Name");
+      setText(th.firstElementChild, c ? heading(c.name, c.word ? "" : c.scale.unit) : "Name");
       setClass(th, c && !c.word ? "right" : "");
       attribute(th, "aria-sort", this.order.by === i - 1 ? (this.order.down ? "descending" : "ascending") : "none");
     });

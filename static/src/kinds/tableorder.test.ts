@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Cells, compareCells, nextOrder, type Order } from "./tableorder";
+import { type Cells, compareCells, heading, nextOrder, type Order } from "./tableorder";
 
 const rows: Cells[] = [
   { name: "b", values: [2, "x"] },
@@ -9,6 +9,12 @@ const rows: Cells[] = [
   { name: "d", values: [2, "y"] },
 ];
 const sorted = (order: Order) => [...rows].sort((a, b) => compareCells(a, b, order)).map((r) => r.name);
+
+test("a unit that repeats the name is left out", () => {
+  assert.equal(heading("Memory", "MiB"), "Memory, MiB");
+  assert.equal(heading("Processes", "processes"), "Processes");
+  assert.equal(heading("State", ""), "State");
+});
 
 test("rows stand by value, ties by name, and what has no value last either way", () => {
   assert.deepEqual(sorted({ by: 0, down: true }), ["c", "b", "d", "a"]);

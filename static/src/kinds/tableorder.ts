@@ -24,6 +24,11 @@ export function compareCells(a: Cells, b: Cells, { by, down }: Order): number {
   return (s < t ? -turn : s > t ? turn : 0) || byName;
 }
 
+/** heading is a value's name and unit; 18 processes are not "processes, processes". */
+export function heading(name: string, unit: string): string {
+  return unit === "" || unit.toLowerCase() === name.toLowerCase() ? name : `${name}, ${unit}`;
+}
+
 /** nextOrder is what a click on a header leads to: numbers begin with the largest, names with the first. */
 export function nextOrder(now: Order, by: number, number: boolean): Order {
   return now.by === by ? { by, down: !now.down } : { by, down: number };
