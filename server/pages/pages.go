@@ -117,12 +117,17 @@ func (p *Pages) Error(w http.ResponseWriter, r *http.Request, status int, means,
 }
 
 // sentence makes a message, which is written to follow a code, stand by itself.
+// A message that begins with a place in a file keeps that as it is.
 func sentence(message string) string {
 	if message == "" {
 		return ""
 	}
+	message = strings.TrimSuffix(message, ".") + "."
+	if first, _, _ := strings.Cut(message, " "); strings.ContainsAny(strings.TrimRight(first, ".,:"), ".:/{\"") {
+		return message
+	}
 	first, size := utf8.DecodeRuneInString(message)
-	return string(unicode.ToUpper(first)) + strings.TrimSuffix(message[size:], ".") + "."
+	return string(unicode.ToUpper(first)) + message[size:]
 }
 
 func (p *Pages) page(r *http.Request) views.Page {

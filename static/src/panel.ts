@@ -76,6 +76,7 @@ export class Panel implements Drawn, Around {
   private drawn: { view: View; health: Health } | null = null;
   private next = Number.POSITIVE_INFINITY;
   private worded = Number.NEGATIVE_INFINITY;
+  private wrote = Number.NEGATIVE_INFINITY;
 
   constructor(
     readonly element: HTMLElement,
@@ -137,10 +138,17 @@ export class Panel implements Drawn, Around {
     if (!this.drawn) return;
     const { view, health } = this.drawn;
     this.wear(health, view);
+    // The first change of a figure shows at once; figures that change faster than
+    // anyone reads wait, while the picture beside them goes on.
+    const at = performance.now();
+    const still = view.live && Number.isNaN(this.pointed()) && at - this.wrote < TEXT_EVERY - 20;
     if (this.values) this.values.draw(this.lines, view, this.zone());
-    else if (this.body?.canvas) this.body.write?.(view);
-    else if (this.body) this.next = this.body.draw(view, health.state as State);
-    this.writeHead(view, health);
+    else if (this.body && !this.body.canvas) this.next = this.body.draw(view, health.state as State);
+    else if (!still) this.body?.write?.(view);
+    if (!still) {
+      this.wrote = at;
+      this.writeHead(view, health);
+    }
     this.beside?.draw(this.lines, view, this.zone());
     for (const feed of this.lines.feeds) feed.drawn((at) => this.page.timed(at));
   }
