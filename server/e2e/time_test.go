@@ -213,6 +213,8 @@ func TestHiddenTab(t *testing.T) {
 	}
 	from = received()
 	push()
+	// The page itself has asked the server since: what was sent before has come.
+	p.until(`(fetch("/t/orders?format=txt").then((r) => r.text()).then((text) => { globalThis.stored = text.trim() }), globalThis.stored === "200")`)
 	hidden := received() - from
 	t.Logf("100 readings: %d bytes to a visible tab, %d to a hidden one", seen, hidden)
 	if hidden > seen/20 {
