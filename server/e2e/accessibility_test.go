@@ -47,7 +47,6 @@ func TestAccessibility(t *testing.T) {
 		evaluate[chromedp.Void](p, string(axe)+"\nundefined")
 		p.audit(page.name+", light", "")
 		p.prefer("dark")
-		p.painted()
 		p.audit(page.name+", dark", `, runOnly: ["color-contrast", "link-in-text-block"]`)
 	}
 	for _, page := range pages {
@@ -70,7 +69,6 @@ func TestAccessibility(t *testing.T) {
 		p.until(state.holds)
 		p.audit(state.name+", light", "")
 		p.prefer("dark")
-		p.painted()
 		p.audit(state.name+", dark", `, runOnly: ["color-contrast", "link-in-text-block"]`)
 		p.prefer("light")
 		p.press(kb.Escape)
@@ -84,8 +82,11 @@ func TestAccessibility(t *testing.T) {
 	p.audit("delete", "")
 }
 
+// audit judges what stays: a control on its way from one theme's colour to the
+// other's has the contrast of neither.
 func (p *tab) audit(page, options string) {
 	p.t.Helper()
+	p.painted()
 	for _, v := range evaluate[[]violation](p, fmt.Sprintf(audit, options), chromedp.EvalAwaitPromise) {
 		for _, at := range v.Targets {
 			p.t.Errorf("%s: %s (%s): %s\n  %s\n  %s", page, v.ID, v.Impact, v.Help, at.Where, strings.ReplaceAll(at.Why, "\n", "\n  "))
