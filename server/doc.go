@@ -11,8 +11,8 @@
 //	    -> server/store/tail.go      XREAD, a bounded number of connections whatever the number of topics
 //	    -> server/hub/streamer.go    one goroutine per watched topic: cursor, ring, encodes each batch once
 //	    -> server/hub/subscriber.go  bounded queue, conflation, gap
-//	    -> server/live/conn.go       drains its whole queue in one write (sse.go for event streams)
-//	    -> static/src/socket.ts -> frame.ts -> series.ts -> schedule.ts (one frame for the page) -> chart.ts
+//	    -> server/live/conn.go       drains its whole queue in one write (stream.go, poll.go for other transports)
+//	    -> static/src/live.ts -> frame.ts -> series.ts -> schedule.ts (one frame for the page) -> chart.ts
 //
 // A page view: server/pages reads the newest entries, views render HTML that
 // shows the last value, an SVG line and the cursor it ends at; the page's socket

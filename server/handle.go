@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -38,6 +39,10 @@ func (s *Server) handle(h handler) http.HandlerFunc {
 	}
 }
 
+// longWait is what nobody is asked to wait longer than is needed: after so long
+// senders have spread by themselves.
+const longWait = 5 * time.Second
+
 // refuse answers an error: a page for browsers, JSON for everyone else.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p, row := problem.Of(err)
@@ -52,9 +57,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Allow != "" {
 		h.Set("Allow", p.Allow)
 	}
-	if row.RetryAfter > 0 {
-		// Up to twice as long, so that those who were refused together do not come back together.
-		wait := row.RetryAfter + rand.N(row.RetryAfter)
+	if wait := cmp.Or(p.Retry, row.RetryAfter); wait > 0 {
+		if wait < longWait {
+			// Up to twice as long, so that those who were refused together do not come back together.
+			wait += rand.N(wait)
+		}
 		h.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 	}
 	switch p.Code {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -104,6 +105,11 @@ var figures = []figure{
 	{"readout_readings_conflated_total", "Readings that others stand for, because a subscriber was slow or asked for a lower rate.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Conflated }},
 	{"readout_gaps_total", "Gap frames: a subscriber was told what it does not get.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Gaps }},
 	{"readout_resets_total", "Reset frames: a stream was not the one that a cursor was of.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Resets }},
+	{"readout_anchor_checks_total", "Checks that nothing is missing between a live stream and what was read of it.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Checks }},
+	{"readout_anchor_checks_failed_total", "Of these, without a verdict because the store did not answer.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.ChecksFailed }},
+	{"readout_anchor_checks_cleared_total", "Of these, with a suspicion that a second look did not confirm.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Cleared }},
+	{"readout_streams_overtaken_total", "Live streams that were trimmed past what was read of them: viewers were told gap.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Overtaken }},
+	{"readout_streams_replaced_total", "Live streams that were not the same any more: viewers were told reset.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Replaced }},
 	{"readout_slow_closed_total", "Subscribers closed because they did not read.", counter, func(_ store.Stats, h hub.Stats) int64 { return h.Slowed }},
 }
 
@@ -120,10 +126,42 @@ func (p *parts) Collect(out chan<- prometheus.Metric) {
 	for kind, n := range stored.AppendErrors {
 		out <- prometheus.MustNewConstMetric(errors, counter, float64(n), kind)
 	}
-	out <- prometheus.MustNewConstMetric(prometheus.NewDesc("readout_connections", "Open sockets and event streams.", nil, nil), gauge, float64(open.Open))
+	connections := prometheus.NewDesc("readout_connections", "Open sockets and event streams, and polls that wait.", []string{"transport"}, nil)
+	resumes := prometheus.NewDesc("readout_viewer_resumes_total", "How often pages came back and went on where they were, as they report.", []string{"transport"}, nil)
+	for _, by := range open.Transports {
+		out <- prometheus.MustNewConstMetric(connections, gauge, float64(by.Open), by.Name)
+		out <- prometheus.MustNewConstMetric(resumes, counter, float64(by.Resumes), by.Name)
+	}
+	out <- prometheus.MustNewConstMetric(prometheus.NewDesc("readout_chain_violations_total", "Frames that did not go on where the one before ended, as pages report: always 0, or there is a bug.", nil, nil), counter, float64(open.Reported.Violations))
+	out <- paintTimes(open.Reported)
 	out <- prometheus.MustNewConstMetric(prometheus.NewDesc("readout_live_panics_total", "Mistakes of this server that ended one socket or one streamer.", nil, nil), counter, float64(open.Panics+fanned.Panics))
-	closed := prometheus.NewDesc("readout_sockets_closed_total", "Sockets that ended, by close code (docs/live.md); 1006 went without a word.", []string{"code"}, nil)
+	how := prometheus.NewDesc("readout_store_state", "1 for how the store is, as /readyz and the frame store say.", []string{"state"}, nil)
+	now := p.hub.Store().Code
+	for _, state := range []string{store.Well, store.Away, store.ReadOnly, store.Full, store.Refused} {
+		is := 0.0
+		if state == now {
+			is = 1
+		}
+		out <- prometheus.MustNewConstMetric(how, gauge, is, cmp.Or(state, "ok"))
+	}
+	closed := prometheus.NewDesc("readout_sockets_closed_total", "Sockets and event streams that ended, by close code (docs/live.md); 1006 went without a word.", []string{"code"}, nil)
 	for code, n := range open.Closed {
 		out <- prometheus.MustNewConstMetric(closed, counter, float64(n), strconv.Itoa(code))
 	}
+}
+
+// paintTimes is the histogram that pages report.
+func paintTimes(r live.Reported) prometheus.Metric {
+	buckets := map[float64]uint64{}
+	count, sum := uint64(0), 0.0
+	for i, n := range r.Painted {
+		bound := float64(live.PaintBounds[min(i, len(live.PaintBounds)-1)]) / 1000
+		count += uint64(n)
+		sum += float64(n) * bound
+		if i < len(live.PaintBounds) {
+			buckets[bound] = count
+		}
+	}
+	desc := prometheus.NewDesc("readout_paint_seconds", "From a reading's push to its paint, as pages report. They report buckets, so the sum takes each for its bucket's upper bound.", nil, nil)
+	return prometheus.MustNewConstHistogram(desc, count, sum, buckets)
 }

@@ -35,6 +35,7 @@ type Options struct {
 	Replica string // this process' name; default a random one
 	Version string
 	Linger  time.Duration // how long a topic is tailed after its last viewer left
+	Ping    time.Duration // how long a viewer hears nothing before it is pinged; default 20 s
 	Logger  *slog.Logger
 }
 

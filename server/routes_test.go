@@ -42,6 +42,7 @@ var (
 // routeRows has a row for every route; a new route needs one.
 func routeRows() map[string]routeRow {
 	const page, text = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+	jsonBody := []string{"Content-Type", "application/json"}
 	rows := map[string]routeRow{
 		"GET /":                 {"viewers", "/", nil, "", forViewers, page, "no-store"},
 		"GET /topics":           {"viewers", "/topics", nil, "", forViewers, page, "no-store"},
@@ -49,7 +50,7 @@ func routeRows() map[string]routeRow {
 		"POST /t/*":             {"pushers", "/t/orders", nil, "42", forPushers, "application/json", "no-store"},
 		"PATCH /t/*":            {"managers", "/t/secret", nil, `{"hidden":true}`, forManagers, "application/json", "no-store"},
 		"DELETE /t/*":           {"managers", "/t/doomed", nil, "", [5]int{204, 401, 401, 403, 403}, "", "no-store"},
-		"POST /api/v1/readings": {"pushers", readingsPath, []string{"Content-Type", "application/json"}, "[]", forPushers, "application/json", "no-store"},
+		"POST /api/v1/readings": {"pushers", readingsPath, jsonBody, "[]", forPushers, "application/json", "no-store"},
 		"GET /api/v1/readings":  {"viewers", readingsPath + "?topic=secret", nil, "", forViewers, "application/json", "no-store"},
 		"GET /api/v1/topics":    {"viewers", "/api/v1/topics", nil, "", forViewers, "application/json", "no-store"},
 		"GET /api/v1/search":    {"viewers", "/api/v1/search?q=s", nil, "", forViewers, "application/json", "no-store"},
@@ -71,6 +72,10 @@ func routeRows() map[string]routeRow {
 		// A token that may not view opens a socket and is refused each topic.
 		"GET /live": {"sockets", "/live", []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
 			"", [5]int{101, 401, 401, 403, 101}, "", ""},
+		"POST /live/sse":      {"viewers", "/live/sse", jsonBody, `{"id":1,"topics":["secret"]}`, forViewers, "text/event-stream", "no-store"},
+		"POST /live/poll":     {"viewers", "/live/poll", jsonBody, `{"id":1,"topics":["secret"]}`, forViewers, "application/json", "no-store"},
+		"POST /live/report":   {"viewers", "/live/report", jsonBody, `{"transport":"sse"}`, [5]int{204, 401, 401, 403, 204}, "", "no-store"},
+		"GET /api/v1/session": {"viewers", "/api/v1/session", nil, "", forViewers, "application/json", "no-store"},
 	}
 	script := routeRow{"public", static.URL("app.js"), nil, "", forAll, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"}
 	if !static.Built() { // a checkout in which no page script was built

@@ -45,6 +45,7 @@ type Server struct {
 
 	dashboards      *dashboard.Library
 	closeDashboards func()
+	endProbe        func() // and wait until it has ended
 
 	draining atomic.Bool
 }
@@ -76,7 +77,6 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.store, err = store.Open(ctx, o.Store); err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	s.probe = &probe{store: s.store.Probe}
 	s.hub = hub.New(hub.Options{
 		Tail: s.store.Tail, Recent: s.recent, Resume: s.store.Resume, Topics: s.shown, Columns: s.described, Doubt: s.store.Doubt(),
 		Replica: o.Replica, Linger: o.Linger, Window: o.Store.Retention, Logger: o.Logger, Observed: s.metrics.observe,
@@ -89,12 +89,13 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		s.hub.TopicDescribed(i.Topic)
 	})
 	s.store.OnGone(s.hub.TopicDeleted)
+	s.probe = &probe{store: s.store.Probe, tell: s.hub.StoreIs, heard: func() bool { return s.hub.Stats().Subscribers > 0 }, log: o.Logger}
 	if err := s.openDashboards(); err != nil {
 		s.hub.Close()
 		return nil, errors.Join(err, s.store.Close())
 	}
 	s.live = live.New(live.Options{
-		Hub: s.hub, Viewer: s.viewer, Hello: s.hello, Origin: s.checkOrigin, Replica: o.Replica, Logger: o.Logger,
+		Hub: s.hub, Viewer: s.viewer, Hello: s.hello, Origin: s.checkOrigin, Ping: o.Ping, Replica: o.Replica, Logger: o.Logger,
 	})
 	s.push = push.New(push.Options{
 		Append:   s.append,
@@ -115,10 +116,12 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		Base: s.base, Key: store.Key, Frameable: s.frameable, API: s.api(), Dashboards: s.dashboards,
 		MemoryOnly: o.MemoryOnly, Retention: o.Store.Retention, Own: s.own, Development: o.Development,
 	})
+	s.keepProbing()
 	s.metrics.watch(s.store, s.hub, s.live)
 	s.router = s.newRouter()
 	s.http = &http.Server{
 		Handler:           s.router,
+		ConnContext:       live.KeepConn,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      30 * time.Second, // event streams set their own for each event; sockets have none of these
@@ -167,6 +170,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.closeDashboards()
+	s.endProbe()
 	s.hub.Close()
 	return errors.Join(err, s.store.Close())
 }

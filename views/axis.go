@@ -94,6 +94,18 @@ func (a axis) ticks() []float64 {
 	return ticks
 }
 
+// mostLabel is from where on a label has more digits than anyone reads.
+const mostLabel = 100_000
+
+// scale prints the axis in the unit of the figures beside it, unless its labels
+// became too long: bounds may lie far beyond what is read.
+func (a axis) scale(figures scale, unit string, whole bool) scale {
+	if most := max(math.Abs(a.lo), math.Abs(a.hi)); most >= mostLabel*figures.divisor {
+		return scaleFor(unit, most, whole)
+	}
+	return figures
+}
+
 // labels prints the ticks of an axis in the scale that its panel uses, with as
 // many decimals as its step needs.
 func (a axis) labels(sc scale) []string {

@@ -145,8 +145,8 @@ func (p *picture) plot() {
 		}
 	}
 	ax := axisFor(unit, lo, hi, whole)
-	sc := scaleFor(unit, max(math.Abs(ax.lo), math.Abs(ax.hi)), whole)
-	p.unit = sc.unit
+	sc := ax.scale(p.lines[0].scale, unit, whole)
+	p.unit = p.lines[0].scale.unit
 	from := p.now - p.span
 	if p.Kind != "stacked" {
 		times := map[*Series][]int64{}
@@ -181,7 +181,8 @@ func (p *picture) plot() {
 	p.ywidth = strconv.FormatFloat(float64(widest)*0.62+1, 'f', 1, 64) + "em"
 	for _, t := range p.Thresholds {
 		if t.At >= ax.lo && t.At <= ax.hi {
-			p.limits = append(p.limits, limitLine{percent((ax.hi - t.At) / (ax.hi - ax.lo) * 100), t.Level, t.called() + " " + sc.figure(t.At)})
+			exact := scale{sc.divisor, sc.unit, decimalsOf(t.At / sc.divisor)}
+			p.limits = append(p.limits, limitLine{percent((ax.hi - t.At) / (ax.hi - ax.lo) * 100), t.Level, t.called() + " " + exact.figure(t.At)})
 		}
 	}
 	for _, m := range p.Marks {

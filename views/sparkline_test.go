@@ -80,13 +80,14 @@ func TestAxes(t *testing.T) {
 		Lo     float64  `json:"lo"`
 		Hi     float64  `json:"hi"`
 		Whole  bool     `json:"whole"`
+		Max    float64  `json:"max,omitempty"` // of the panel, beyond what was read
 		Labels []string `json:"labels"`
 	}
 	var cases []axesCase
 	readJSON(t, "axes.json", &cases)
 	for i, c := range cases {
-		ax := axisFor(c.Unit, c.Lo, c.Hi, c.Whole)
-		got := ax.labels(scaleFor(c.Unit, max(math.Abs(ax.lo), math.Abs(ax.hi)), c.Whole))
+		ax := axisFor(c.Unit, c.Lo, max(c.Hi, c.Max), c.Whole)
+		got := ax.labels(ax.scale(scaleOver(c.Unit, c.Lo, c.Hi, c.Whole), c.Unit, c.Whole))
 		if len(got) < 2 || len(got) > 7 {
 			t.Errorf("%v to %v %s: %d lines", c.Lo, c.Hi, c.Unit, len(got))
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -23,6 +24,10 @@ const (
 // takes longer than most tests. Tests share nothing in it, because every tab has
 // cookies, cache and storage of its own.
 var browser context.Context
+
+// startBrowser returns when it runs. Only one may start it: chromedp waits for
+// ever for a second one.
+var startBrowser = sync.OnceValue(func() error { return chromedp.Do(browser) })
 
 func TestMain(m *testing.M) {
 	flags := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -47,7 +52,7 @@ func TestMain(m *testing.M) {
 
 // start runs a server on loopback for browsers, on the embedded store unless
 // redis names another one.
-func start(t *testing.T, redis string, change func(*server.Options)) *servertest.Server {
+func start(t testing.TB, redis string, change func(*server.Options)) *servertest.Server {
 	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {
 		t.Fatalf("this test needs chromium; install it: %s", installChromium)

@@ -13,14 +13,14 @@ import (
 	"readout/server"
 )
 
-// host serves a page of another site that frames an address; it returns the
-// page's own address. To a browser localhost and 127.0.0.1 are two sites.
-func host(t *testing.T, framed string) string {
+// host serves a page of another site that frames an address, with attributes; it
+// returns the page's own address. To a browser localhost and 127.0.0.1 are two sites.
+func host(t *testing.T, framed, attributes string) string {
 	t.Helper()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = fmt.Fprintf(w, `<!DOCTYPE html><html lang="en"><title>Another site</title><link rel="icon" href="data:,">
-<h1>Status</h1><iframe src="%s" title="orders" width="600" height="240"></iframe></html>`, html.EscapeString(framed))
+<h1>Status</h1><iframe src="%s" title="orders" width="600" height="240" %s></iframe></html>`, html.EscapeString(framed), attributes)
 	}))
 	t.Cleanup(site.Close)
 	return strings.Replace(site.URL, "127.0.0.1", "localhost", 1) + "/"
@@ -34,7 +34,7 @@ func TestEmbedOnAnotherOrigin(t *testing.T) {
 	s := start(t, "", allow("http://localhost:*"))
 	s.Push("orders", "41")
 	embed := s.URL + "/t/orders?view=embed"
-	outer := open(t, host(t, embed))
+	outer := open(t, host(t, embed, ""))
 	inner := outer.frame(embed)
 	if inner == nil {
 		t.Fatal("the frame of another site does not show the embed that may stand there")
@@ -74,7 +74,7 @@ func TestFramesThatAreRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, "", allow(c.origins...))
 			s.Push("orders", "41")
-			p := open(t, host(t, s.URL+c.path))
+			p := open(t, host(t, s.URL+c.path, ""))
 			frame := p.frame(s.URL + c.path)
 			if frame == nil {
 				t.Fatal("the page has no frame at all")

@@ -78,7 +78,7 @@ func wave(n, i int) int { return 40 + (n*7+i*i%13*3+i)%50 }
 // speedTab opens an empty tab that runs a script before every page.
 func speedTab(b *testing.B, first string, width, height int64) context.Context {
 	b.Helper()
-	if err := chromedp.Do(browser); err != nil {
+	if err := startBrowser(); err != nil {
 		b.Fatalf("start chromium: %v", err)
 	}
 	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())

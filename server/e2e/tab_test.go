@@ -29,7 +29,7 @@ const (
 // tab is one page of the browser and all that the browser reported about it. It
 // closes with its test.
 type tab struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 
 	mu         sync.Mutex
@@ -50,7 +50,7 @@ type wire struct {
 }
 
 // open shows a page in a tab of its own.
-func open(t *testing.T, address string) *tab {
+func open(t testing.TB, address string) *tab {
 	t.Helper()
 	p := newTab(t)
 	p.navigate(address)
@@ -58,9 +58,9 @@ func open(t *testing.T, address string) *tab {
 }
 
 // newTab opens an empty tab that remembers nothing of others.
-func newTab(t *testing.T) *tab {
+func newTab(t testing.TB) *tab {
 	t.Helper()
-	if err := chromedp.Do(browser); err != nil { // the first call starts the browser
+	if err := startBrowser(); err != nil {
 		t.Fatalf("start chromium: %v", err)
 	}
 	p := attach(t, browser, chromedp.WithNewBrowserContext())
@@ -85,7 +85,7 @@ func (p *tab) frame(address string) *tab {
 	return nil
 }
 
-func attach(t *testing.T, parent context.Context, option chromedp.ContextOption) *tab {
+func attach(t testing.TB, parent context.Context, option chromedp.ContextOption) *tab {
 	t.Helper()
 	p := &tab{t: t}
 	ctx, closeTab := chromedp.NewContext(parent, option, chromedp.WithListener(p.hear))

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"time"
 
@@ -30,6 +31,8 @@ type flow struct {
 	last   reading.Cursor // ended the last message, or where the viewer asked to go on
 	resume bool           // last is set: go on after it instead of with a snapshot
 	fell   bool           // the ring moved past it; it gets what it missed conflated
+	why    string         // the ring moved past it: what a gap says; trimmed if empty
+	begun  int            // the loading of the ring that last was held against
 	told   int            // the version of st.naming that the subscriber was told
 	every  time.Duration  // the shortest time between two messages; 0 for none
 	next   time.Time      // when the next message may go
@@ -79,6 +82,9 @@ func (f *flow) begin() {
 		return
 	}
 	st.answersAgain()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.tellIll(f)
 }
 
 // later begins again when ready is closed, or without one after a pause. It is
@@ -87,7 +93,7 @@ func (f *flow) later(ready <-chan struct{}) {
 	f.subscriber.runs.Go(func() {
 		pause := make(<-chan time.Time)
 		if ready == nil {
-			timer := time.NewTimer(time.Second/2 + rand.N(time.Second))
+			timer := time.NewTimer(time.Second/4 + rand.N(time.Second/2))
 			defer timer.Stop()
 			pause = timer.C
 		}
@@ -110,6 +116,7 @@ func (f *flow) beginFromRing() bool {
 	if f.state == gone {
 		return true
 	}
+	f.begun = st.begun
 	if f.resume {
 		entries, ok := st.ring.after(f.last, st.variant(f))
 		if ok {
@@ -160,7 +167,7 @@ func (st *streamer) continueWith(f *flow, entries []reading.Entry, end reading.C
 		list, entries = list[n:], entries[at:]
 	}
 	st.confirm(f, list, len(list), end)
-	f.fell = false
+	f.fell, f.why = false, ""
 	st.catchUp(f)
 }
 
@@ -190,26 +197,27 @@ func (st *streamer) confirm(f *flow, list []reading.Reading, of int, end reading
 
 func (f *flow) snapshotFromStore() error {
 	for {
-		life, earlier := f.st.lifeFor(f)
-		h, err := f.st.recent(f.window, earlier)
-		if err != nil || f.openWith(h, life) {
+		begun, earlier := f.st.about(f)
+		h, err := f.st.recent(begun, f.window, earlier)
+		if err != nil || f.openWith(h, begun) {
 			return err
 		}
 	}
 }
 
 // openWith sends a snapshot of what was read from the store. It is false when the
-// topic was deleted meanwhile, so that this is the past.
-func (f *flow) openWith(h reading.History, life int) bool {
+// streamer began again meanwhile, so that this may be the past.
+func (f *flow) openWith(h reading.History, begun int) bool {
 	st := f.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if f.state == gone {
 		return true
 	}
-	if life != st.life {
+	if begun != st.begun {
 		return false
 	}
+	f.begun = begun
 	st.learn(h.Entries)
 	from := time.Now().Add(-f.window).UnixMilli()
 	list := st.rated(f, &meter{}, flatten(h.Entries))
@@ -233,9 +241,11 @@ func (f *flow) resumeFromStore() error {
 	g := gathered{}
 	f.st.mu.Lock()
 	after := f.last
+	f.begun = f.st.begun
+	begun := f.begun
 	f.st.mu.Unlock()
 	for {
-		r, err := f.st.hub.o.Resume(f.st.ctx, f.st.topic, after, resumeEntries)
+		r, err := f.st.resume(begun, after)
 		if err != nil {
 			return err
 		}
@@ -261,7 +271,7 @@ func (f *flow) restart() {
 	if f.state != gone {
 		f.st.hub.counters.resets.Add(1)
 		f.subscriber.push(reset(f.st.topic))
-		f.resume, f.fell = false, false
+		f.resume, f.fell, f.why = false, false, ""
 	}
 }
 
@@ -300,7 +310,7 @@ func (f *flow) resumeWith(r reading.Resumed, g *gathered) (done, anew bool) {
 		if len(r.Entries) > 0 {
 			to = before(r.Entries[0].Cursor)
 		}
-		f.subscriber.push(gap(st.topic, f.last, to, r.Lost, trimmed))
+		f.subscriber.push(gap(st.topic, f.last, to, r.Lost, cmp.Or(f.why, trimmed)))
 		f.last = to
 	}
 	if f.fell {
@@ -311,7 +321,7 @@ func (f *flow) resumeWith(r reading.Resumed, g *gathered) (done, anew bool) {
 			return false, false
 		}
 		st.confirm(f, g.list, g.of, r.End)
-		f.fell = false
+		f.fell, f.why = false, ""
 		st.catchUp(f)
 		return true, false
 	}

@@ -76,8 +76,13 @@ func readings(r rows) []byte {
 	return append(b, '}')
 }
 
-// Why a gap frame says readings are missing.
-const trimmed = "trimmed" // the stream no longer holds them
+// Why a gap frame says that readings are missing. The stream no longer holds
+// them in any case.
+const (
+	trimmed = "trimmed" // it was trimmed before they were read
+	slow    = "slow"    // the viewer was paused or did not keep up for so long
+	outage  = "outage"  // the store could not be read for so long
+)
 
 // gap says what a subscriber does not get. lost counts entries; -1 is unknown.
 func gap(topic reading.Topic, from, to reading.Cursor, lost int64, why string) []byte {
@@ -129,6 +134,19 @@ func stale(topic reading.Topic, since time.Time) []byte {
 	b = reading.AppendJSONString(b, string(topic))
 	b = appendInt(b, `,"since":`, since.UnixMilli())
 	return append(b, '}')
+}
+
+// storeIs says how the store is since a time in milliseconds.
+func storeIs(state StoreState) []byte {
+	code, message := state.Code, state.Message
+	if code == "" {
+		code, message = "ok", "the store is well again"
+	}
+	b := append([]byte(nil), `{"type":"store","state":`...)
+	b = reading.AppendJSONString(b, code)
+	b = appendInt(b, `,"since":`, state.Since.UnixMilli())
+	b = append(b, `,"message":`...)
+	return append(reading.AppendJSONString(b, message), '}')
 }
 
 // dashboard says which version of a dashboard is the newest. A page that shows

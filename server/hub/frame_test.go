@@ -59,6 +59,8 @@ func TestFramesAreTheGoldenOnes(t *testing.T) {
 		"error":       ErrorFrame(1, "", forbidden),
 		"error-topic": ErrorFrame(1, "orders", forbidden),
 		"stale":       stale("orders", time.UnixMilli(1763785197000)),
+		"store":       storeIs(StoreState{Code: "read_only", Message: "the store is read-only: it is a copy of another one", Since: time.UnixMilli(1763785197000)}),
+		"store-ok":    storeIs(StoreState{Since: time.UnixMilli(1763785197000)}),
 		"lag":         lag(81920),
 		"dashboard":   dashboard("shop", "5c1f9a2e"),
 		"drain":       drain(1500 * time.Millisecond),

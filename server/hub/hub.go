@@ -56,11 +56,22 @@ type Stats struct {
 	Frames, Bytes, Readings         int64 // handed to subscribers
 	Conflated, Gaps, Resets, Slowed int64
 	Panics                          int64 // mistakes of ours that ended one streamer or one subscriber
+
+	Checks       int64 // anchor checks of streamers
+	ChecksFailed int64 // of these: the store did not answer, which is no verdict
+	Cleared      int64 // suspicions of a periodic check that a second look did not confirm
+	Overtaken    int64 // streamers that began again because their stream was trimmed past the tail
+	Replaced     int64 // streamers that began again because their stream was another one
 }
 
 type counters struct {
 	frames, bytes, readings, conflated, gaps, resets, slowed, panics atomic.Int64
+	checks, checksFailed, cleared, overtaken, replaced               atomic.Int64
 }
+
+// storeReads is how many reads of the store run at once. After it was away ten
+// thousand streamers have the same wish.
+const storeReads = 16
 
 // Hub owns the streamers and the subscribers.
 type Hub struct {
@@ -69,11 +80,14 @@ type Hub struct {
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 	counters counters
+	doubts   chan struct{} // holds one token when a streamer is to be checked before its time
 
-	mu          sync.Mutex // guards the fields below
+	mu          sync.Mutex // guards the fields below, and of each streamer those that say so
 	streamers   map[reading.Topic]*streamer
+	checking    bool // keepChecking runs
 	subscribers map[*Subscriber]struct{}
 	closed      bool
+	store       StoreState
 }
 
 // New returns a Hub. Close ends it.
@@ -90,9 +104,38 @@ func New(o Options) *Hub {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &Hub{o: o, streamers: map[reading.Topic]*streamer{}, subscribers: map[*Subscriber]struct{}{}}
+	h := &Hub{o: o, doubts: make(chan struct{}, 1), streamers: map[reading.Topic]*streamer{}, subscribers: map[*Subscriber]struct{}{}}
 	h.ctx, h.stop = context.WithCancel(context.Background())
+	h.boundReads()
 	return h
+}
+
+// boundReads puts a queue before the functions that read the store.
+func (h *Hub) boundReads() {
+	places := make(chan struct{}, storeReads)
+	enter := func(ctx context.Context) error {
+		select {
+		case places <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	recent, resume := h.o.Recent, h.o.Resume
+	h.o.Recent = func(ctx context.Context, topic reading.Topic, from int64, limit int) (reading.History, error) {
+		if err := enter(ctx); err != nil {
+			return reading.History{}, err
+		}
+		defer func() { <-places }()
+		return recent(ctx, topic, from, limit)
+	}
+	h.o.Resume = func(ctx context.Context, topic reading.Topic, after reading.Cursor, limit int) (reading.Resumed, error) {
+		if err := enter(ctx); err != nil {
+			return reading.Resumed{}, err
+		}
+		defer func() { <-places }()
+		return resume(ctx, topic, after, limit)
+	}
 }
 
 // Limits returns what a subscriber may do.
@@ -108,6 +151,8 @@ func (h *Hub) Stats() Stats {
 		Streamers: int64(streamers), Subscribers: int64(subscribers),
 		Frames: c.frames.Load(), Bytes: c.bytes.Load(), Readings: c.readings.Load(),
 		Conflated: c.conflated.Load(), Gaps: c.gaps.Load(), Resets: c.resets.Load(), Slowed: c.slowed.Load(), Panics: c.panics.Load(),
+		Checks: c.checks.Load(), ChecksFailed: c.checksFailed.Load(), Cleared: c.cleared.Load(),
+		Overtaken: c.overtaken.Load(), Replaced: c.replaced.Load(),
 	}
 }
 
@@ -160,13 +205,9 @@ func (h *Hub) TopicDescribed(topic reading.Topic) {
 	}
 }
 
-// TopicDeleted tells the hub that a topic was deleted: its viewers get a reset and
-// a snapshot of what is there now.
-func (h *Hub) TopicDeleted(topic reading.Topic) {
-	if st := h.streamer(topic); st != nil {
-		st.deleted()
-	}
-}
+// TopicDeleted tells the hub that a topic was deleted or has expired. Its viewers
+// get a reset, unless they had one already because the streamer was faster.
+func (h *Hub) TopicDeleted(topic reading.Topic) { h.doubt(topic) }
 
 func (h *Hub) streamer(topic reading.Topic) *streamer {
 	h.mu.Lock()
@@ -182,8 +223,13 @@ func (h *Hub) watch(topic reading.Topic) *streamer {
 	if st == nil {
 		st = newStreamer(h, topic)
 		h.streamers[topic] = st
+		st.next = time.Now().Add(jitter(oftenChecked))
 		if h.ctx.Err() == nil {
 			h.running.Go(st.run)
+			if !h.checking {
+				h.checking = true
+				h.running.Go(h.keepChecking)
+			}
 		}
 	}
 	st.watchers++

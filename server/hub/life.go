@@ -11,12 +11,12 @@ import (
 )
 
 // run ends with the streamer's context: by the linger in Hub.release or by
-// Hub.Close. It begins again when the topic was deleted.
+// Hub.Close. It begins again when its stream is not what it was.
 func (st *streamer) run() {
 	defer st.stop()
 	defer func() {
 		if p := recover(); p != nil {
-			st.fail(p)
+			st.fail(p, debug.Stack())
 		}
 	}()
 	for loaded := false; st.ctx.Err() == nil; {
@@ -38,7 +38,6 @@ func (st *streamer) run() {
 
 // begin fills the ring with what the stream holds.
 func (st *streamer) begin(ctx context.Context) (reading.History, error) {
-	life := st.lifeNow()
 	history, err := retry(ctx, func() (reading.History, error) {
 		h, err := st.hub.o.Recent(ctx, st.topic, 0, ringReadings)
 		if err != nil && ctx.Err() == nil {
@@ -47,22 +46,23 @@ func (st *streamer) begin(ctx context.Context) (reading.History, error) {
 		return h, err
 	})
 	if err == nil {
-		st.load(history, life)
+		st.load(history)
 	}
 	return history, err
 }
 
-// follow publishes what comes after a cursor until ctx ends.
+// follow publishes what comes after a cursor until ctx ends or the stream does
+// not continue there.
 func (st *streamer) follow(ctx context.Context, after reading.Cursor) {
 	for entries, err := range st.hub.o.Tail(ctx, st.topic, after) {
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			st.trouble(err)
+			st.deafened(err)
 		case st.mended():
 			return
-		case st.hub.o.Doubt > 0 && len(entries) >= st.hub.o.Doubt && st.overtaken(ctx):
+		case st.doubtful(len(entries)) && !st.continues(ctx, entries):
 			return
 		case len(entries) > 0:
 			st.publish(entries)
@@ -72,34 +72,15 @@ func (st *streamer) follow(ctx context.Context, after reading.Cursor) {
 	}
 }
 
-// overtaken says that the stream may have been trimmed past the tail: then what
-// the tail brings is not all that came. The streamer begins again, and its flows
-// go on from the store, which knows what is missing.
-func (st *streamer) overtaken(ctx context.Context) bool {
-	st.mu.Lock()
-	end := st.ring.end
-	st.mu.Unlock()
-	r, err := st.hub.o.Resume(ctx, st.topic, end, 0)
-	if err != nil || r.Verdict == reading.Continuous {
-		return false
-	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.missed = true
-	if st.again != nil {
-		st.again()
-	}
-	return true
-}
-
 // load takes over what the stream holds now; what was known of it is forgotten.
-// In another life than before the flows begin anew; after a tail that missed
-// something they go on from where each of them is.
-func (st *streamer) load(history reading.History, life int) {
+// The flows go on from where each of them is, or begin anew.
+func (st *streamer) load(history reading.History) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	again, missed := life != st.loaded, st.missed
-	st.loaded, st.missed = life, false
+	missed, anew := st.missed, st.anew
+	st.missed, st.anew = "", false
+	st.begun++
+	st.following, st.deaf, st.proven = true, false, wallClock()
 	st.ring = ring{most: ringReadings}
 	st.naming = naming{version: st.naming.version + 1}
 	st.shots = [2]shot{}
@@ -107,29 +88,23 @@ func (st *streamer) load(history reading.History, life int) {
 	st.learn(history.Entries)
 	for f := range st.flows {
 		switch {
-		case again:
+		case anew:
 			st.beginAnew(f)
-		case missed && (f.state == live || f.state == behind):
-			f.state, f.fell = joining, true
+		case f.state == live || f.state == behind:
+			f.state, f.fell, f.why = joining, true, missed
 			f.subscriber.join(f)
 		}
 	}
 	st.stale, st.wrong, st.ill = time.Time{}, false, nil
 }
 
-// deleted makes the streamer begin again: what it holds is the past.
-func (st *streamer) deleted() {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.beginAgain()
-}
-
 // mended is true once after the topic's key held another type, which means that
-// its stream is another one: the streamer begins again.
+// its stream is another one: the streamer begins again, and its flows anew.
 func (st *streamer) mended() bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.wrong {
+		st.anew = true
 		st.beginAgain()
 	}
 	return st.wrong
@@ -137,7 +112,7 @@ func (st *streamer) mended() bool {
 
 // beginAgain ends the tail that runs now. The caller holds st.mu.
 func (st *streamer) beginAgain() {
-	st.life++
+	st.following = false
 	if st.again != nil {
 		st.again()
 	}
@@ -150,7 +125,7 @@ func (st *streamer) beginAnew(f *flow) {
 		st.hub.counters.resets.Add(1)
 		f.subscriber.push(reset(st.topic))
 	}
-	f.resume, f.fell, f.told = false, false, 0
+	f.resume, f.fell, f.why, f.told = false, false, "", 0
 	if f.state == live || f.state == behind { // else it is about to begin anyway
 		f.state = joining
 		f.subscriber.join(f)
@@ -159,9 +134,9 @@ func (st *streamer) beginAnew(f *flow) {
 
 // fail ends a streamer in which something panicked, and it alone: its
 // subscribers come back, to a new one.
-func (st *streamer) fail(p any) {
+func (st *streamer) fail(p any, stack []byte) {
 	st.hub.counters.panics.Add(1)
-	st.hub.o.Logger.Error("panic in a streamer", "topic", st.topic, "panic", p, "stack", string(debug.Stack()))
+	st.hub.o.Logger.Error("panic in a streamer", "topic", st.topic, "panic", p, "stack", string(stack))
 	st.hub.mu.Lock()
 	if st.hub.streamers[st.topic] == st {
 		delete(st.hub.streamers, st.topic)
@@ -172,6 +147,15 @@ func (st *streamer) fail(p any) {
 	for f := range st.flows {
 		f.subscriber.Close(Closed{Code: 1011, Reason: "a mistake of this server"})
 	}
+}
+
+// deafened notes that the tail could not read: what it brings next is not
+// published before the stream was checked.
+func (st *streamer) deafened(err error) {
+	st.mu.Lock()
+	st.deaf = true
+	st.mu.Unlock()
+	st.trouble(err)
 }
 
 // trouble tells all flows once that the store does not answer, or that the
@@ -204,7 +188,10 @@ func (st *streamer) answersAgain() {
 	case st.stale.IsZero():
 		return
 	case st.wrong:
+		st.anew = true
 		st.beginAgain()
+		return
+	case st.deaf: // one read has succeeded, and those of the tail do not
 		return
 	}
 	st.stale, st.ill = time.Time{}, nil
@@ -230,6 +217,9 @@ func retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
 			return value, ctx.Err()
 		case <-timer.C:
 		}
-		pause = min(2*pause, 2*time.Second)
+		pause = min(2*pause, time.Second)
 	}
 }
+
+// jitter returns about d, so that replicas and streamers do not act together.
+func jitter(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5) }

@@ -24,15 +24,16 @@ type source struct {
 	last    reading.Cursor
 	count   float64
 
-	mu  sync.Mutex
-	all []reading.Entry
+	mu    sync.Mutex
+	all   []reading.Entry
+	epoch string
 }
 
 // bubble is where the clock of a test begins: 2000-01-01.
 const bubble = 946684800000
 
 func newSource(columns ...reading.Column) *source {
-	s := &source{batches: make(chan []reading.Entry)}
+	s := &source{batches: make(chan []reading.Entry), epoch: "e"}
 	s.columns.Store(&columns)
 	return s
 }
@@ -62,7 +63,7 @@ func (s *source) options() hub.Options {
 func (s *source) entry() reading.Entry {
 	s.count++
 	ms := bubble + int64(s.count)*1000
-	s.last = reading.Cursor{ID: reading.StreamID{Ms: uint64(ms)}, Ordinal: int64(s.count), Epoch: "e"}
+	s.last = reading.Cursor{ID: reading.StreamID{Ms: uint64(ms)}, Ordinal: int64(s.count), Epoch: s.epoch}
 	return reading.Entry{Cursor: s.last, Readings: []reading.Reading{at(ms, "bytes", 100*s.count, "level", s.count)}}
 }
 
@@ -77,10 +78,20 @@ func (s *source) send(n int) {
 	synctest.Wait()
 }
 
+// empty deletes the stream; what is sent next is its next life.
+func (s *source) empty() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all, s.epoch = nil, s.epoch+"e"
+}
+
 func (s *source) resume(_ context.Context, _ reading.Topic, after reading.Cursor, limit int) (reading.Resumed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := reading.Resumed{From: after, End: after}
+	if after.Epoch != "" && after.Epoch != s.epoch {
+		return reading.Resumed{Verdict: reading.Reset}, nil
+	}
 	if len(s.all) > 0 && s.all[0].Cursor.ID.Compare(after.ID) > 0 && s.all[0].Cursor.Ordinal > after.Ordinal+1 {
 		r.Verdict, r.Lost = reading.Gap, s.all[0].Cursor.Ordinal-1-after.Ordinal
 	}
@@ -259,9 +270,16 @@ func TestADeletedTopicBeginsAnew(t *testing.T) {
 		s.Subscribe(hub.Subscription{ID: 1, Topics: []string{"net"}, Rates: true})
 		src.send(2)
 		framesOf(t, s)
+		src.empty()
 		h.TopicDeleted("net")
+		time.Sleep(time.Second / 2)
 		if got := framesOf(t, s); len(got) != 2 || got[0].Type != "reset" || got[1].Type != "snapshot" || len(got[1].Rows) != 0 || got[1].ID != "0-0" {
 			t.Errorf("after the end: %+v", got)
+		}
+		h.TopicDeleted("net") // the catalog may be slower than the check
+		time.Sleep(time.Minute)
+		if got := framesOf(t, s); len(got) != 0 {
+			t.Errorf("a topic that is gone was reset again: %+v", got)
 		}
 		src.send(2)
 		if got := framesOf(t, s); len(got) != 2 || brief(got[0].Rows) != "[[3 <nil> 3]]" || brief(got[1].Rows) != "[[4 100 4]]" {

@@ -111,13 +111,19 @@ func (r *ring) after(c reading.Cursor, v variant) ([]reading.Entry, bool) {
 		return nil, false
 	}
 	if c.ID == r.start.ID {
-		return entries, true
+		return entries, !miscounted(c, r.start)
 	}
 	at, found := slices.BinarySearchFunc(r.entries, c.ID, func(e reading.Entry, id reading.StreamID) int { return e.Cursor.ID.Compare(id) })
-	if !found {
-		return nil, false // an ID that never was; the store decides what that means
+	if !found || miscounted(c, r.entries[at].Cursor) {
+		return nil, false // an ID that never was, or of another history; the store decides what that means
 	}
 	return entries[at+1:], true
+}
+
+// miscounted says that a cursor claims more entries than there were up to its place
+// in the stream: somebody deleted the stream by hand, and it came back.
+func miscounted(c, place reading.Cursor) bool {
+	return place.Ordinal != reading.Unknown && c.Ordinal > place.Ordinal
 }
 
 // as returns all entries in a variant.

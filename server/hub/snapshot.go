@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -55,9 +56,9 @@ func (st *streamer) encodeSnapshot(list []reading.Reading, end reading.Cursor, f
 	})
 }
 
-// lifeFor says which life of the topic a flow is about to read, and how much
+// about says of which loading of the ring a flow is about to read, and how much
 // earlier than its window the read begins: the first rate needs the reading before.
-func (st *streamer) lifeFor(f *flow) (life int, earlier time.Duration) {
+func (st *streamer) about(f *flow) (begun int, earlier time.Duration) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.variant(f) == asRates {
@@ -65,25 +66,32 @@ func (st *streamer) lifeFor(f *flow) (life int, earlier time.Duration) {
 		usual := time.Duration(reading.Interval(flatten(held[max(0, len(held)-32):]))) * time.Millisecond
 		earlier = max(time.Second, 2*usual)
 	}
-	return st.life, earlier
+	return st.begun, earlier
 }
 
-func (st *streamer) lifeNow() int {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	return st.life
-}
-
-// recent reads a window from the store once for all who ask at the same time.
-func (st *streamer) recent(window, earlier time.Duration) (reading.History, error) {
+// recent reads a window from the store once for all who ask at the same time, and
+// of the same loading of the ring: an earlier read may show another history.
+func (st *streamer) recent(begun int, window, earlier time.Duration) (reading.History, error) {
 	from := time.Now().Add(-window - earlier).UnixMilli()
-	h, err, _ := st.reads.Do(window.String()+earlier.String(), func() (any, error) {
+	h, err, _ := st.reads.Do(fmt.Sprint(begun, window, earlier), func() (any, error) {
 		return st.hub.o.Recent(st.ctx, st.topic, from, maxHistory)
 	})
 	if err != nil {
 		return reading.History{}, err
 	}
 	return h.(reading.History), nil
+}
+
+// resume reads what follows a cursor once for all who ask at the same time: after
+// the streamer has begun again nearly all flows go on from the same place.
+func (st *streamer) resume(begun int, after reading.Cursor) (reading.Resumed, error) {
+	r, err, _ := st.reads.Do(fmt.Sprint(begun, after), func() (any, error) {
+		return st.hub.o.Resume(st.ctx, st.topic, after, resumeEntries)
+	})
+	if err != nil {
+		return reading.Resumed{}, err
+	}
+	return r.(reading.Resumed), nil
 }
 
 // maxHistory is the most entries one snapshot reads: the default of the store's count fuse.

@@ -29,6 +29,8 @@ type streamer struct {
 
 	watchers int         // guarded by Hub.mu
 	linger   *time.Timer // guarded by Hub.mu; set while nobody watches
+	next     time.Time   // guarded by Hub.mu; when it is checked again
+	checking bool        // guarded by Hub.mu; check runs
 
 	mu     sync.Mutex // guards the fields below and those of every flow of this topic
 	ring   ring
@@ -37,13 +39,17 @@ type streamer struct {
 	rating bool // a flow has asked for rates
 	flows  map[*flow]struct{}
 	stale  time.Time          // since when the store does not answer; zero when it does
-	wrong  bool               // stale because the topic\'s key is no stream
+	wrong  bool               // stale because the topic's key is no stream
 	ill    []byte             // the frame that said so; nil with stale
 	shots  [2]shot            // by variant
-	life   int                // how often the topic was deleted
-	loaded int                // the life that the ring is of
-	missed bool               // the stream was trimmed past the tail
+	begun  int                // how often the ring was loaded
+	missed string             // why readings may be missing after the streamer has begun again
+	anew   bool               // the flows begin anew after the streamer has begun again
+	proven time.Time          // when the stream was last known to continue at the ring's end; see wallClock
+	deaf   bool               // the tail's last read failed
 	again  context.CancelFunc // ends the tail, so that the streamer begins again; nil before the first
+
+	following bool // the ring is loaded, and the tail goes on from its end
 }
 
 func newStreamer(h *Hub, topic reading.Topic) *streamer {
@@ -72,6 +78,7 @@ func (st *streamer) publish(entries []reading.Entry) {
 	}
 	list := lists[asStored]
 	now := time.Now()
+	st.proven = now.Round(0)
 	if st.hub.o.Observed != nil {
 		st.hub.o.Observed(now.Sub(time.UnixMilli(int64(st.ring.end.ID.Ms))), len(list))
 	}
@@ -122,13 +129,18 @@ func (st *streamer) deliver(f *flow, frame []byte, told bool, count int, prev re
 // catchUp brings a flow from where it is to the ring's end in one message. The
 // caller holds st.mu.
 func (st *streamer) catchUp(f *flow) {
+	if f.begun != st.begun { // what it was sent may be of another history than the ring
+		f.state, f.fell, f.why = joining, true, trimmed
+		f.subscriber.join(f)
+		return
+	}
 	if f.last.ID.Compare(st.ring.end.ID) >= 0 { // a read of the store was ahead of the tail
 		f.state = live
 		return
 	}
 	entries, ok := st.ring.after(f.last, st.variant(f))
 	if !ok { // the ring has moved past it: only the store knows
-		f.state, f.fell = joining, true
+		f.state, f.fell, f.why = joining, true, slow
 		f.subscriber.join(f)
 		return
 	}

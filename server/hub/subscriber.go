@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -51,6 +52,7 @@ type Subscriber struct {
 	behind   map[*flow]struct{}
 	joins    []*flow
 	joining  bool // a goroutine runs joins
+	shuffled bool // joins are begun in any order
 	fresh    []reading.Topic
 	growing  bool           // a goroutine runs fresh
 	runs     sync.WaitGroup // these goroutines; they start only while finished is nil
@@ -62,6 +64,7 @@ type Subscriber struct {
 	stalled  time.Time // since when too much is unacked; zero when it is not
 	finished *Closed
 	follows  map[int64]string  // dashboards by subscription
+	store    []byte            // the frame of how the store is, until it is told
 	changed  map[string]string // versions of those of them that have changed and were not told yet
 }
 
@@ -78,6 +81,9 @@ func (h *Hub) Join(can func(reading.Topic) error) *Subscriber {
 		s.Close(Closed{Code: 1012, Reason: "restarting", Retry: time.Second})
 	}
 	h.subscribers[s] = struct{}{}
+	if h.store.Code != "" {
+		s.storeChanged(storeIs(h.store))
+	}
 	return s
 }
 
@@ -139,6 +145,10 @@ func (s *Subscriber) take() (frames [][]byte, late []*flow, err error) {
 		s.enqueue(dashboard(slug, version))
 	}
 	clear(s.changed)
+	if s.store != nil {
+		s.enqueue(s.store)
+		s.store = nil
+	}
 	if len(s.queue) > 0 {
 		frames = s.queue
 		s.sent += int64(s.queued)
@@ -284,6 +294,14 @@ func (s *Subscriber) join(f *flow) {
 	}
 }
 
+// Shuffle has the topics begin in any order. One who leaves before all have begun
+// and comes back, as polls do, would else be told of the same ones for ever.
+func (s *Subscriber) Shuffle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shuffled = true
+}
+
 // runJoins begins flows one after the other, each once the queue has room: a
 // thousand snapshots must not wait in memory for a slow reader.
 func (s *Subscriber) runJoins() {
@@ -294,6 +312,10 @@ func (s *Subscriber) runJoins() {
 			s.joining = false
 			s.mu.Unlock()
 			return
+		}
+		if s.shuffled {
+			at := rand.IntN(len(s.joins))
+			s.joins[0], s.joins[at] = s.joins[at], s.joins[0]
 		}
 		f := s.joins[0]
 		s.joins = s.joins[1:]

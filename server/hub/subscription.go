@@ -2,7 +2,6 @@ package hub
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"readout/server/problem"
@@ -69,7 +68,7 @@ func (s *Subscriber) Subscribe(want Subscription) {
 	refused := refusals{s: s, id: want.ID}
 	after := s.cursors(want, &refused)
 	left := leftOut{}
-	var selectors []reading.Selector
+	selectors := map[string]reading.Selector{} // one that is sent a thousand times is looked for once
 	for _, text := range want.Topics {
 		selector, err := reading.ParseSelector(text)
 		if err != nil {
@@ -79,7 +78,7 @@ func (s *Subscriber) Subscribe(want Subscription) {
 		topic, one := selector.Topic()
 		switch {
 		case !one && s.keep(sub, selector.String(), selector):
-			selectors = append(selectors, selector)
+			selectors[selector.String()] = selector
 		case !one:
 			refused.tell(text, problem.New("limit", "more than %d selectors", maxSelectors))
 		default:
@@ -113,8 +112,13 @@ func (s *Subscriber) want(sub *subscription, topic reading.Topic, after map[read
 }
 
 // picked reports whether any of the selectors picks a topic.
-func picked(selectors []reading.Selector, topic reading.Topic) bool {
-	return slices.ContainsFunc(selectors, func(s reading.Selector) bool { return s.Match(topic) })
+func picked(selectors map[string]reading.Selector, topic reading.Topic) bool {
+	for _, selector := range selectors {
+		if selector.Match(topic) {
+			return true
+		}
+	}
+	return false
 }
 
 // leftOut is what a request asks for above the limit of topics.
@@ -236,7 +240,7 @@ func (s *Subscriber) grow(topic reading.Topic) {
 		return
 	}
 	for _, sub := range s.subscriptions {
-		if _, has := sub.topics[topic]; has || !sub.selects(topic) {
+		if _, has := sub.topics[topic]; has || !picked(sub.selectors, topic) {
 			continue
 		}
 		switch err := s.add(sub, topic, nil); {
@@ -248,15 +252,6 @@ func (s *Subscriber) grow(topic reading.Topic) {
 			s.push(ErrorFrame(sub.ID, string(topic), err))
 		}
 	}
-}
-
-func (sub *subscription) selects(topic reading.Topic) bool {
-	for _, selector := range sub.selectors {
-		if selector.Match(topic) {
-			return true
-		}
-	}
-	return false
 }
 
 var errFull = errors.New("the subscriber has as many topics as it may")

@@ -102,6 +102,69 @@ func TestStaleEndsWhenTheStoreAnswersAgain(t *testing.T) {
 	})
 }
 
+// So does it when the one whose read failed has left before it could ask again, as
+// polls do, and the topic gets no reading.
+func TestStaleEndsWithoutTheOneWhoMetIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := quiet()
+		fails := make(chan error, 1)
+		o.Resume = func(_ context.Context, _ reading.Topic, after reading.Cursor, limit int) (reading.Resumed, error) {
+			if limit == 0 { // a check
+				return reading.Resumed{From: after, End: after}, nil
+			}
+			select {
+			case err := <-fails:
+				return reading.Resumed{}, err
+			default:
+				return reading.Resumed{From: after, End: after}, nil
+			}
+		}
+		h := hub.New(o)
+		defer h.Close()
+		first := h.Join(anyone)
+		defer first.Leave()
+		first.Subscribe(hub.Subscription{ID: 1, Topics: []string{"a"}})
+		framesIn(first, time.Second)
+
+		fails <- errors.New("one slow read")
+		second := h.Join(anyone)
+		second.Subscribe(hub.Subscription{ID: 1, Topics: []string{"a"}, After: map[string]string{"a": "1-1"}})
+		synctest.Wait()
+		second.Leave()
+		got := framesIn(first, 10*time.Second)
+		if !has(got, `"stale"`) || !strings.Contains(got[len(got)-1], `"readings"`) {
+			t.Errorf("the other one got %.60q: stale, and then a message that takes it back", got)
+		}
+		third := h.Join(anyone)
+		defer third.Leave()
+		third.Subscribe(hub.Subscription{ID: 1, Topics: []string{"a"}})
+		if got := framesIn(third, time.Second); has(got, `"stale"`) {
+			t.Errorf("one who came later got %.60q", got)
+		}
+	})
+}
+
+// A request of 250 KB may name one selector fifty thousand times, and must not
+// cost as many looks at each topic of the catalog.
+func TestASelectorIsLookedForOnce(t *testing.T) {
+	o := quiet()
+	o.Topics = func(match func(reading.Topic) bool) []reading.Topic {
+		for i := range 20_000 {
+			match(reading.Topic(fmt.Sprint("topic", i)))
+		}
+		return nil
+	}
+	h := hub.New(o)
+	defer h.Close()
+	s := h.Join(anyone)
+	defer s.Leave()
+	began := time.Now()
+	s.Subscribe(hub.Subscription{ID: 1, Topics: slices.Repeat([]string{"b*"}, 50_000)})
+	if took := time.Since(began); took > 5*time.Second { // 50 ms, where each is looked for it is 25 s
+		t.Errorf("the request took %v", took)
+	}
+}
+
 func TestATopicThatCannotBeReadHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := quiet()

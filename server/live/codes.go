@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The close codes of a socket: one table for the server, docs/live.md and the
-// browser. Below 4000 they are RFC 6455's; the browser stops at those that
+// The close codes of a socket, an event stream and a poll: one table for the
+// server, docs/live.md and the browser. Below 4000 they are RFC 6455's; the browser stops at those that
 // promise nothing better from another try.
 const (
 	codeNormal      = 1000 // the viewer asked for it: stop
@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	pingEvery    = 20 * time.Second // below the 60 s after which proxies cut silent connections
+	pingUsually  = 20 * time.Second // below the 60 s after which proxies cut silent connections
 	pongWait     = 10 * time.Second
 	firstMessage = 10 * time.Second // for a first message, or for hello where it is needed
 )

@@ -109,13 +109,7 @@ func (u *upgrader) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	raw := conn
-	if secured, ok := raw.(*tls.Conn); ok {
-		raw = secured.NetConn()
-	}
-	if tcp, ok := raw.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(sendBuffer) // without it a stuck viewer costs megabytes of kernel memory
-	}
+	boundBuffer(conn)
 	u.out = &out{Conn: conn, started: time.Now(), turn: make(chan struct{}, 1)}
 	early, err := rw.Reader.Peek(rw.Reader.Buffered()) // what came with the handshake
 	if err != nil {
@@ -135,6 +129,17 @@ func (u *upgrader) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		}
 	}
 	return u.out, bufio.NewReadWriter(reader, bufio.NewWriterSize(u.out, small)), nil
+}
+
+// boundBuffer bounds what the kernel holds for a viewer: without it one that does
+// not read costs megabytes.
+func boundBuffer(conn net.Conn) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer)
+	}
 }
 
 // checkHandshake refuses what is not a WebSocket handshake, with a code of the table.

@@ -101,8 +101,8 @@ func (s *socket) can(topic reading.Topic) error {
 // timer pings.
 func (s *socket) serve() {
 	l := s.live
-	l.open.Add(1)
-	defer l.open.Add(-1)
+	l.open[webSocket].Add(1)
+	defer l.open[webSocket].Add(-1)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s.conn.SetReadLimit(limitBefore)
@@ -176,9 +176,7 @@ func (s *socket) admit(v Viewer) {
 	}
 	s.arrived()
 	s.conn.SetReadLimit(int64(s.live.o.Hub.Limits().Message))
-	if !v.Expires.IsZero() {
-		s.expiry = time.AfterFunc(time.Until(v.Expires), func() { s.end(codeExpired, "the token has expired") })
-	}
+	s.expiry = expire(s.subscriber, v.Expires)
 }
 
 // arrived gives back the place among those that wait for hello. The caller holds s.mu.
@@ -207,7 +205,7 @@ func (s *socket) pingEvery(ctx context.Context) (stop func()) {
 	var timer *time.Timer
 	mu.Lock()
 	defer mu.Unlock()
-	timer = time.AfterFunc(pingEvery, func() {
+	timer = time.AfterFunc(s.live.o.Ping, func() {
 		wait, cancel := context.WithTimeout(ctx, pongWait)
 		defer cancel()
 		if err := s.conn.Ping(wait); err != nil && ctx.Err() == nil {
@@ -217,7 +215,7 @@ func (s *socket) pingEvery(ctx context.Context) (stop func()) {
 		mu.Lock()
 		defer mu.Unlock()
 		if !stopped {
-			timer.Reset(pingEvery)
+			timer.Reset(s.live.o.Ping)
 		}
 	})
 	return func() {

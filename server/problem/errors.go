@@ -82,8 +82,9 @@ var rows = func() map[string]Row {
 type Error struct {
 	Code    string
 	Message string
-	Outcome string // "unknown" when a write may have happened all the same
-	Allow   string // what the Allow header says, for method_not_allowed
+	Outcome string        // "unknown" when a write may have happened all the same
+	Allow   string        // what the Allow header says, for method_not_allowed
+	Retry   time.Duration // what Retry-After says, when it is not what the row says
 	Cause   error
 }
 

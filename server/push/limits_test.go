@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"readout/server/body"
 	"readout/server/push"
 	"readout/server/reading"
 )
@@ -90,8 +91,8 @@ func TestBodyTimeout(t *testing.T) {
 		if res.StatusCode != 408 || a.Error.Code != "body_timeout" || !res.Close {
 			t.Errorf("answered %d %q, close %v", res.StatusCode, a.Error.Code, res.Close)
 		}
-		if waited := time.Since(begun); waited != push.BodyTimeout {
-			t.Errorf("waited %v, want %v", waited, push.BodyTimeout)
+		if waited := time.Since(begun); waited != body.Timeout {
+			t.Errorf("waited %v, want %v", waited, body.Timeout)
 		}
 		if _, err := in.ReadByte(); err == nil {
 			t.Error("the connection stays open")
@@ -109,7 +110,7 @@ func TestBodyTimeoutEndsWithTheBody(t *testing.T) {
 		store := &recorder{}
 		options := store.options()
 		options.Append = func(ctx context.Context, readings []reading.Reading, once push.Once) ([]reading.StreamID, error) {
-			timer := time.NewTimer(2 * push.BodyTimeout)
+			timer := time.NewTimer(2 * body.Timeout)
 			defer timer.Stop()
 			select {
 			case <-ctx.Done():

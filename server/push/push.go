@@ -19,8 +19,7 @@ import (
 const (
 	MaxBody     = 1 << 20 // bytes as sent
 	MaxInflated = 8 << 20 // bytes after decompression
-	BodyTimeout = 10 * time.Second
-	MaxKey      = 200 // bytes in an Idempotency-Key
+	MaxKey      = 200     // bytes in an Idempotency-Key
 )
 
 // slotWait is how long a request waits for its turn before it is refused. Below

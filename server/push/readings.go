@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/http"
 
+	"readout/server/body"
 	"readout/server/ingest"
 	"readout/server/problem"
 	"readout/server/reading"
@@ -28,7 +29,7 @@ func (h *Handlers) Readings(w http.ResponseWriter, r *http.Request) error {
 	if len(r.Header.Values("Readout-Time")) > 0 {
 		return problem.New("bad_request", "Readout-Time is for one reading; here each reading has its own t")
 	}
-	sent, err := h.body(w, r)
+	sent, err := body.Read(w, r, MaxBody)
 	if err != nil {
 		return err
 	}

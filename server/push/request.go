@@ -2,49 +2,13 @@ package push
 
 import (
 	"crypto/sha256"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"readout/server/ingest"
 	"readout/server/problem"
 )
-
-// body reads the body as it was sent, within MaxBody and BodyTimeout.
-func (h *Handlers) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > MaxBody {
-		w.Header().Set("Connection", "close") // instead of reading on for nothing
-		return nil, bodyTooLarge()
-	}
-	// Where the connection has no deadlines, as in a recorder, there is nothing to bound.
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(BodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	if err == nil {
-		// net/http goes on reading, to notice when the sender goes away, and
-		// would take an old deadline for that.
-		_ = control.SetReadDeadline(time.Time{})
-		return body, nil
-	}
-	w.Header().Set("Connection", "close")
-	var large *http.MaxBytesError
-	var network net.Error
-	switch {
-	case errors.As(err, &large):
-		return nil, bodyTooLarge()
-	case errors.As(err, &network) && network.Timeout():
-		return nil, problem.New("body_timeout", "the body did not arrive within %v", BodyTimeout)
-	default:
-		return nil, &problem.Error{Code: "bad_request", Message: "the body could not be read to its end", Cause: err}
-	}
-}
-
-func bodyTooLarge() error {
-	return problem.New("too_large", "the body has more than %d bytes; split it", MaxBody)
-}
 
 // inflate undoes the Content-Encoding of a body.
 func inflate(r *http.Request, body []byte) ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"readout/server/body"
 	"readout/server/ingest"
 	"readout/server/problem"
 	"readout/server/reading"
@@ -26,7 +27,7 @@ func (h *Handlers) Topic(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	sent, err := h.body(w, r)
+	sent, err := body.Read(w, r, MaxBody)
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Event is one Server-Sent Event.
-type Event struct{ ID, Data string }
+// Event is one Server-Sent Event; most have no name.
+type Event struct{ Name, ID, Data string }
 
 // Events is an open event stream of one topic.
 type Events struct {
@@ -38,19 +38,30 @@ func (s *Server) Events(topic, after string) *Events {
 	return e
 }
 
-// Next returns the next event; comments are passed over.
+// Next returns the next event.
 func (e *Events) Next() Event {
 	e.s.tb.Helper()
+	event, err := readEvent(e.from)
+	if err != nil {
+		e.s.tb.Fatalf("event: %v", err)
+	}
+	return event
+}
+
+// readEvent returns the next event; comments are passed over.
+func readEvent(from *bufio.Reader) (Event, error) {
 	var event Event
 	for {
-		line, err := e.from.ReadString('\n')
+		line, err := from.ReadString('\n')
 		if err != nil {
-			e.s.tb.Fatalf("event: %v", err)
+			return event, err
 		}
 		line = strings.TrimSuffix(line, "\n")
 		switch {
 		case line == "" && event.Data != "":
-			return event
+			return event, nil
+		case strings.HasPrefix(line, "event: "):
+			event.Name = line[len("event: "):]
 		case strings.HasPrefix(line, "id: "):
 			event.ID = line[len("id: "):]
 		case strings.HasPrefix(line, "data: "):

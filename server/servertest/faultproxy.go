@@ -1,26 +1,41 @@
 package servertest
 
 import (
-	"io"
 	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // FaultProxy is a TCP proxy before a server that fails on purpose. At first it
-// passes everything.
+// passes everything; each of its modes ends the one before.
 type FaultProxy struct {
 	listener net.Listener
-	to       string
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards the fields below
+	to      string
 	random  *rand.Rand
-	drop    float64 // the share of replies that are dropped
+	mode    mode
+	changed chan struct{} // closed when the mode changes
+	dials   int
 	dropped int
-	conns   map[net.Conn]struct{}
+	links   map[*link]struct{}
 	closed  bool
-	work    sync.WaitGroup
+	line    [2]time.Time // until when each direction of a throttled line is busy
+
+	work sync.WaitGroup
+}
+
+// mode is what a FaultProxy does with what passes. The zero mode passes it on.
+type mode struct {
+	latency, jitter time.Duration // by which replies are late
+	rate            int           // bytes a second that fit through each way; 0 for any
+	blackhole       bool          // what comes is read and dropped
+	stall           bool          // nothing is read
+	refuse          bool          // who comes is reset
+	drop            float64       // the share of replies that are dropped, with their connection
+	cutAfter        int           // bytes of replies that a connection may still get; 0 for all
 }
 
 // NewFaultProxy starts a proxy to an address; it ends with the test. The same
@@ -31,7 +46,10 @@ func NewFaultProxy(tb testing.TB, to string, seed uint64) *FaultProxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &FaultProxy{listener: l, to: to, random: rand.New(rand.NewPCG(seed, 0)), conns: map[net.Conn]struct{}{}}
+	p := &FaultProxy{
+		listener: l, to: to, random: rand.New(rand.NewPCG(seed, 0)),
+		changed: make(chan struct{}), links: map[*link]struct{}{},
+	}
 	p.work.Go(p.accept)
 	tb.Cleanup(p.close)
 	return p
@@ -40,20 +58,110 @@ func NewFaultProxy(tb testing.TB, to string, seed uint64) *FaultProxy {
 // Addr returns the proxy's host:port.
 func (p *FaultProxy) Addr() string { return p.listener.Addr().String() }
 
+// URL returns what --redis takes when the proxy stands before a Redis.
+func (p *FaultProxy) URL() string { return "redis://" + p.Addr() }
+
+// Pass passes everything. Connections that lost bytes to a Blackhole are reset,
+// since their streams have a hole.
+func (p *FaultProxy) Pass() { p.become(mode{}) }
+
+// Latency makes every reply late by d, more or less by up to jitter. Requests are
+// not late, so it is what a round trip takes longer.
+func (p *FaultProxy) Latency(d, jitter time.Duration) { p.become(mode{latency: d, jitter: jitter}) }
+
+// Throttle lets so many bytes a second through each way, for all connections together.
+func (p *FaultProxy) Throttle(bytes int) { p.become(mode{rate: bytes}) }
+
+// Blackhole reads and drops what comes and says nothing, also to new connections.
+func (p *FaultProxy) Blackhole() { p.become(mode{blackhole: true}) }
+
+// Stall reads nothing any more. What was sent meanwhile arrives when it ends.
+func (p *FaultProxy) Stall() { p.become(mode{stall: true}) }
+
+// Refuse resets every connection and each that comes.
+func (p *FaultProxy) Refuse() {
+	p.become(mode{refuse: true})
+	p.Reset()
+}
+
+// CutAfter resets every connection after so many more bytes of replies.
+func (p *FaultProxy) CutAfter(bytes int) { p.become(mode{cutAfter: bytes}) }
+
 // DropReplies makes the proxy forward every request and drop a share of the
 // replies, from 0 to 1: instead of such a reply the connection is closed, so the
 // sender cannot know that its request was executed.
-func (p *FaultProxy) DropReplies(share float64) {
+func (p *FaultProxy) DropReplies(share float64) { p.become(mode{drop: share}) }
+
+// SendTo sends new connections to another address, and cuts those that are open.
+func (p *FaultProxy) SendTo(to string) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.drop = share
+	p.to = to
+	p.mu.Unlock()
+	p.Reset()
 }
 
-// Dropped returns how many replies were dropped so far.
+// Reset resets every open connection, now and once.
+func (p *FaultProxy) Reset() {
+	for _, l := range p.open() {
+		p.reset(l)
+	}
+}
+
+// HalfClose tells the client of every open connection that nothing more will
+// come, while what it sends goes on arriving.
+func (p *FaultProxy) HalfClose() {
+	for _, l := range p.open() {
+		_ = l.near.CloseWrite()
+	}
+}
+
+// Dials returns how many connections have come so far.
+func (p *FaultProxy) Dials() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dials
+}
+
+// Dropped returns how many replies DropReplies has dropped so far.
 func (p *FaultProxy) Dropped() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.dropped
+}
+
+func (p *FaultProxy) become(m mode) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mode.blackhole && !m.blackhole {
+		for l := range p.links {
+			if l.holed {
+				p.end(l, true)
+			}
+		}
+	}
+	for l := range p.links {
+		l.got = 0
+	}
+	p.mode = m
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// now returns the mode and what is closed when it changes.
+func (p *FaultProxy) now() (mode, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mode, p.changed
+}
+
+func (p *FaultProxy) open() []*link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var open []*link
+	for l := range p.links {
+		open = append(open, l)
+	}
+	return open
 }
 
 func (p *FaultProxy) accept() {
@@ -62,81 +170,73 @@ func (p *FaultProxy) accept() {
 		if err != nil {
 			return // the proxy is closed
 		}
-		far, err := net.Dial("tcp", p.to)
+		l := &link{near: near.(*net.TCPConn), ended: make(chan struct{})}
+		p.mu.Lock()
+		p.dials++
+		refuse, hole, to := p.mode.refuse, p.mode.blackhole, p.to
+		p.mu.Unlock()
+		if refuse {
+			_ = l.near.SetLinger(0)
+			_ = l.near.Close()
+			continue
+		}
+		far, err := net.Dial("tcp", to)
 		if err != nil {
 			_ = near.Close()
 			continue
 		}
-		if !p.keep(near, far) {
+		l.far, l.holed = far.(*net.TCPConn), hole // a connection that came into a hole has lost its handshake
+		if !p.keep(l) {
 			return
 		}
-		p.work.Go(func() { // requests pass
-			_, _ = io.Copy(far, near)
-			p.cut(near, far)
-		})
-		p.work.Go(func() { p.replies(near, far) })
+		p.work.Go(func() { p.requests(l) })
+		p.work.Go(func() { p.replies(l) })
 	}
 }
 
-// replies passes what the server sends. What one read of the connection brings is
-// taken for one reply: Redis writes the replies to one pipeline at once.
-func (p *FaultProxy) replies(near, far net.Conn) {
-	defer p.cut(near, far)
-	b := make([]byte, 64<<10)
-	for {
-		n, err := far.Read(b)
-		if n > 0 {
-			if p.chooseDrop() {
-				return
-			}
-			if _, err := near.Write(b[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (p *FaultProxy) chooseDrop() bool {
+func (p *FaultProxy) keep(l *link) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.drop > 0 && p.random.Float64() < p.drop {
-		p.dropped++
-		return true
-	}
-	return false
-}
-
-func (p *FaultProxy) keep(conns ...net.Conn) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range conns {
-		if p.closed {
-			_ = c.Close()
-			continue
-		}
-		p.conns[c] = struct{}{}
+	p.links[l] = struct{}{}
+	if p.closed {
+		p.end(l, false)
 	}
 	return !p.closed
 }
 
-func (p *FaultProxy) cut(conns ...net.Conn) {
+func (p *FaultProxy) cut(l *link) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close()
-		delete(p.conns, c)
+	p.end(l, false)
+}
+
+func (p *FaultProxy) reset(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end(l, true)
+}
+
+// end closes a connection, once. The caller holds p.mu.
+func (p *FaultProxy) end(l *link, reset bool) {
+	if _, open := p.links[l]; !open {
+		return
 	}
+	delete(p.links, l)
+	if reset {
+		_ = l.near.SetLinger(0)
+		_ = l.far.SetLinger(0)
+	}
+	_ = l.near.Close()
+	_ = l.far.Close()
+	close(l.ended)
 }
 
 func (p *FaultProxy) close() {
 	_ = p.listener.Close()
 	p.mu.Lock()
 	p.closed = true
-	for c := range p.conns {
-		_ = c.Close()
+	for l := range p.links {
+		p.end(l, false)
 	}
 	p.mu.Unlock()
 	p.work.Wait()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,7 +41,16 @@ type process struct {
 	cmd   *exec.Cmd
 	ready chan struct{} // closed when it accepts connections
 	ended chan struct{} // closed when it was waited for
-	log   strings.Builder
+
+	mu  sync.Mutex
+	log strings.Builder
+}
+
+// said returns the process' log so far.
+func (p *process) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
 }
 
 // Redis starts a redis-server and waits until it answers. It ends with the test.
@@ -57,7 +67,8 @@ func RedisSentinel(tb testing.TB, primary *RedisServer) *RedisServer {
 	tb.Helper()
 	s := &RedisServer{tb: tb, dir: tb.TempDir(), args: []string{"--sentinel"}}
 	s.config = filepath.Join(s.dir, "sentinel.conf") // it keeps its state there
-	if err := os.WriteFile(s.config, fmt.Appendf(nil, "sentinel monitor readout 127.0.0.1 %d 1\n", primary.port), 0o600); err != nil {
+	watch := fmt.Appendf(nil, "sentinel monitor readout 127.0.0.1 %d 1\nsentinel down-after-milliseconds readout 1000\n", primary.port)
+	if err := os.WriteFile(s.config, watch, 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	s.startAnywhere()
@@ -133,7 +144,28 @@ func (s *RedisServer) Do(words ...string) string {
 	return reply
 }
 
+// start runs the server and waits until it serves.
 func (s *RedisServer) start() error {
+	s.tb.Helper()
+	p, err := s.launch()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.ready:
+	case <-p.ended:
+		return fmt.Errorf("redis-server ended: %s", p.said())
+	case <-time.After(startPatience):
+		return fmt.Errorf("redis-server on port %d was not ready within %v", s.port, startPatience)
+	}
+	if reply, err := ask(s.Addr(), "PING"); err != nil || reply != "PONG" {
+		return fmt.Errorf("redis-server on port %d answers PING with %q, %v", s.port, reply, err)
+	}
+	return nil
+}
+
+// launch runs the server, with more arguments this once, and does not wait.
+func (s *RedisServer) launch(more ...string) (*process, error) {
 	s.tb.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -144,35 +176,25 @@ func (s *RedisServer) start() error {
 	if s.config != "" {
 		args = append([]string{s.config}, args...)
 	} else {
-		args = append(args, "--save", "", "--appendonly", "no")
+		args = append(args, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
 	}
-	p.cmd = exec.Command(path, append(args, s.args...)...)
+	p.cmd = exec.Command(path, slices.Concat(args, s.args, more)...)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := p.cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
 	go p.watch(out)
 	s.tb.Cleanup(func() { // by its own process id, whatever became of s
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 	})
-	select {
-	case <-p.ready:
-	case <-p.ended:
-		return fmt.Errorf("redis-server ended: %s", p.log.String())
-	case <-time.After(startPatience):
-		return fmt.Errorf("redis-server on port %d was not ready within %v", s.port, startPatience)
-	}
-	if reply, err := ask(s.Addr(), "PING"); err != nil || reply != "PONG" {
-		return fmt.Errorf("redis-server on port %d answers PING with %q, %v", s.port, reply, err)
-	}
 	s.mu.Lock()
 	s.process = p
 	s.mu.Unlock()
-	return nil
+	return p, nil
 }
 
 // watch reads the server's log until the server ends.
@@ -181,9 +203,11 @@ func (p *process) watch(out io.Reader) {
 	lines := bufio.NewScanner(out)
 	isReady := false
 	for lines.Scan() {
+		p.mu.Lock()
 		if p.log.Len() < 64<<10 {
 			p.log.WriteString(lines.Text() + "\n")
 		}
+		p.mu.Unlock()
 		if !isReady && (strings.Contains(lines.Text(), "Ready to accept connections") || strings.Contains(lines.Text(), "Sentinel ID is")) {
 			isReady = true
 			close(p.ready)

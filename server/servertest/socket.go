@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -13,41 +14,12 @@ import (
 	"nhooyr.io/websocket"
 )
 
-// Frame is any frame that a server sends (DESIGN 4).
-type Frame struct {
-	Type     string   `json:"type"`
-	ID       any      `json:"id"` // a cursor in snapshot and readings, a number elsewhere
-	Topic    string   `json:"topic"`
-	Columns  []string `json:"columns"`
-	Units    []string `json:"units"`
-	Interval int64    `json:"interval"`
-	Rows     [][]any  `json:"rows"`
-	Prev     string   `json:"prev"`
-	Of       int      `json:"of"`
-	From     string   `json:"from"`
-	To       string   `json:"to"`
-	Lost     *int64   `json:"lost"`
-	Why      string   `json:"why"`
-	Code     string   `json:"code"`
-	Message  string   `json:"message"`
-	Topics   []string `json:"topics"`
-	RetryMs  int64    `json:"retry_ms"`
-	Replica  string   `json:"replica"`
-	Slug     string   `json:"slug"`
-	Version  string   `json:"version"`
-
-	Raw string `json:"-"`
-}
-
-// Cursor is where a snapshot or readings frame ends.
-func (f Frame) Cursor() string { s, _ := f.ID.(string); return s }
-
 // Socket is a viewer's WebSocket. It proves the chain of every topic as it reads.
 type Socket struct {
 	s    *Server
 	conn *websocket.Conn
-	last map[string]string // cursor by topic
-	got  int64             // bytes of frames
+	*Chain
+	got int64 // bytes of frames
 }
 
 // Dial opens a socket and reads its welcome. Headers are name, value, name, value.
@@ -77,7 +49,7 @@ func (s *Server) TryDial(headers ...string) (*Socket, *http.Response, error) {
 	}
 	conn.SetReadLimit(64 << 20)
 	s.tb.Cleanup(func() { _ = conn.CloseNow() })
-	return &Socket{s: s, conn: conn, last: map[string]string{}}, answer, nil
+	return &Socket{s: s, conn: conn, Chain: NewChain(nil)}, answer, nil
 }
 
 // Send sends a message as it is.
@@ -108,10 +80,21 @@ func (c *Socket) Subscribe(topics ...string) {
 // SubscribeAfter subscribes one topic after a cursor.
 func (c *Socket) SubscribeAfter(topic, cursor string) {
 	c.s.tb.Helper()
-	list, _ := json.Marshal([]string{topic})
-	after, _ := json.Marshal(map[string]string{topic: cursor})
-	c.last[topic] = cursor
-	c.Send(fmt.Sprintf(`{"type":"subscribe","id":1,"topics":%s,"after":%s}`, list, after))
+	c.SubscribeTo(Subscription{Topics: []string{topic}, After: map[string]string{topic: cursor}})
+}
+
+// SubscribeTo subscribes; the chain goes on after the cursors of what is wanted.
+func (c *Socket) SubscribeTo(want Subscription) {
+	c.s.tb.Helper()
+	if err := c.TrySubscribe(want); err != nil {
+		c.s.tb.Fatalf("subscribe: %v", err)
+	}
+}
+
+// TrySubscribe subscribes at a server that may have hung up.
+func (c *Socket) TrySubscribe(want Subscription) error {
+	maps.Copy(c.last, want.After)
+	return c.TrySend(want.message("subscribe"))
 }
 
 // Read returns the next frame and fails the test if the chain of its topic breaks.
@@ -141,25 +124,11 @@ func (c *Socket) TryRead(ctx context.Context) (Frame, error) {
 		return Frame{}, err
 	}
 	c.got += int64(len(message))
-	f := Frame{Raw: string(message)}
-	if err := json.Unmarshal(message, &f); err != nil {
-		return f, fmt.Errorf("frame %s: %w", message, err)
+	f, err := decodeFrame(message)
+	if err != nil {
+		return f, err
 	}
-	switch f.Type {
-	case "snapshot":
-		c.last[f.Topic] = f.Cursor()
-	case "readings":
-		if f.Prev != c.last[f.Topic] {
-			return f, fmt.Errorf("chain of %s broken: prev %s after %s", f.Topic, f.Prev, c.last[f.Topic])
-		}
-		c.last[f.Topic] = f.Cursor()
-	case "gap":
-		if f.From != c.last[f.Topic] {
-			return f, fmt.Errorf("chain of %s broken: gap from %s after %s", f.Topic, f.From, c.last[f.Topic])
-		}
-		c.last[f.Topic] = f.To
-	}
-	return f, nil
+	return f, c.Follow(f)
 }
 
 // Ack tells the server what was read.

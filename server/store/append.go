@@ -76,6 +76,7 @@ func (s *Store) Append(ctx context.Context, readings []reading.Reading, once Onc
 	case p.Cause != nil:
 		kind, _ := judge(p.Cause)
 		s.stats.kind(kind).Add(1)
+		s.learn(p)
 	}
 	if stored > 0 {
 		p.Outcome = "unknown" // some are there
@@ -149,36 +150,27 @@ func (s *Store) set(b *batch, nth int, id reading.StreamID, ids []reading.Stream
 	s.catalog.wrote(b.topic, id)
 }
 
-// noRetry keeps the cluster client from sending a command again after a cut
-// connection: an XADD may have happened. It still follows MOVED and ASK, which
-// are said instead of doing anything.
-type noRetry struct{ *redis.StringCmd }
-
-func (noRetry) NoRetry() bool { return true }
-
 func (s *Store) appendPlain(ctx context.Context, batches []*batch, ids []reading.StreamID) error {
 	type sent struct {
 		batch *batch
 		nth   int
-		cmd   *redis.StringCmd
 	}
 	var all []sent
-	pipe := s.db.Pipeline()
+	var cmds []*redis.Cmd
 	for _, b := range batches {
 		key := Key(b.topic)
 		for nth, e := range b.entries {
 			args := append(make([]any, 0, 6+len(e.fields)), "xadd", key, "maxlen", "~", s.options.MaxEntries, "*")
-			cmd := redis.NewStringCmd(ctx, append(args, e.fields...)...)
+			cmd := redis.NewCmd(ctx, append(args, e.fields...)...)
 			cmd.SetFirstKeyPos(1)
-			_ = pipe.Process(ctx, noRetry{cmd}) // only queued
-			all = append(all, sent{b, nth, cmd})
+			all, cmds = append(all, sent{b, nth}), append(cmds, cmd)
 		}
 	}
-	_, _ = pipe.Exec(ctx) // each command holds its own error
 	// Of several errors the one counts that leaves its outcome open.
 	var worst error
-	for _, one := range all {
-		text, err := one.cmd.Result()
+	for i, cmd := range s.writer.send(ctx, cmds) {
+		one := all[i]
+		text, err := cmd.Text()
 		id, parse := reading.ParseStreamID(text)
 		if err == nil {
 			err = parse
@@ -204,7 +196,9 @@ type part struct {
 func (s *Store) appendKeyed(ctx context.Context, batches []*batch, ids []reading.StreamID, once Once) error {
 	name, body := recordName(once), hex.EncodeToString(once.Body[:])
 	parts := s.split(batches, name, body)
-	claimed, maybe := false, false
+	// The scripts of the parts make the claim themselves, where they can reach it:
+	// on one server, and when the catalog need not hear of the topics in between.
+	claimed, maybe := s.link.mode != cluster && len(s.news(batches)) == 0, false
 	var err error
 	for attempt := 0; attempt <= keyedRetries; attempt++ {
 		if attempt > 0 {
@@ -256,7 +250,7 @@ func retryable(err error) bool {
 
 // claim reserves the key for this body; ok is false when it stands for another.
 func (s *Store) claim(ctx context.Context, name, body string) (ok bool, err error) {
-	cmd := run(ctx, s.db, []call{{claimScript, []string{claimKey(name)}, []any{body, recordLife.Milliseconds()}}})[0]
+	cmd := s.writer.run(ctx, []call{{claimScript, []string{claimKey(name)}, []any{body, recordLife.Milliseconds()}}})[0]
 	n, err := cmd.Int()
 	return n == 1, err
 }
@@ -272,8 +266,11 @@ func (s *Store) split(batches []*batch, name, body string) []*part {
 			p = &part{call: call{
 				script: appendScript,
 				keys:   []string{recordKey(shard, name)},
-				args:   []any{body, recordLife.Milliseconds(), s.options.MaxEntries},
+				args:   []any{body, recordLife.Milliseconds(), s.options.MaxEntries, 0},
 			}}
+			if s.link.mode != cluster { // where another server may hold the claim
+				p.call.keys, p.call.args[3] = append(p.call.keys, claimKey(name)), 2
+			}
 			byShard[shard] = p
 			parts = append(parts, p)
 		}
@@ -298,7 +295,7 @@ func (s *Store) appendParts(ctx context.Context, parts []*part, ids []reading.St
 		}
 	}
 	var worst error
-	for i, cmd := range run(ctx, s.db, calls) {
+	for i, cmd := range s.writer.run(ctx, calls) {
 		text, err := cmd.Text()
 		switch {
 		case err == nil:

@@ -150,6 +150,15 @@ func (s *Store) Describe(ctx context.Context, topic reading.Topic, columns []rea
 // announce makes sure that the catalog knows the topics and columns of an append.
 // Nearly always it does, and nothing is sent.
 func (s *Store) announce(ctx context.Context, batches []*batch) error {
+	news := s.news(batches)
+	if len(news) == 0 {
+		return nil
+	}
+	return s.register(ctx, news)
+}
+
+// news returns what the catalog does not know of the topics of an append.
+func (s *Store) news(batches []*batch) []addition {
 	var news []addition
 	c := &s.catalog
 	c.mu.RLock()
@@ -161,10 +170,7 @@ func (s *Store) announce(ctx context.Context, batches []*batch) error {
 		}
 	}
 	c.mu.RUnlock()
-	if len(news) == 0 {
-		return nil
-	}
-	return s.register(ctx, news)
+	return news
 }
 
 // notice leaves topics and columns that entries of others brought to the
@@ -287,7 +293,7 @@ func (s *Store) register(ctx context.Context, todo []addition) error {
 		}
 		todo = nil
 		var failed error
-		for i, cmd := range run(ctx, s.db, calls) {
+		for i, cmd := range s.writer.run(ctx, calls) {
 			replies, err := cmd.Slice()
 			if err == nil && len(replies) != len(writes[i].additions) {
 				err = errReply

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,7 +22,7 @@ const (
 	commandTimeout = time.Second             // dial, write and read of one command
 	writeBudget    = 1200 * time.Millisecond // one Append, its retries included
 	readBudget     = 3 * time.Second         // one operation that only reads
-	poolSize       = 20                      // connections for everything but tailing, per server
+	poolSize       = 96                      // connections for everything but tailing, per server, at most
 )
 
 type mode uint8
@@ -37,6 +39,9 @@ type link struct {
 	options redis.UniversalOptions
 	tls     *tls.Config
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	breaker *breaker
+
+	copyUntil atomic.Int64 // until when the primary that Sentinel names is not asked for its role again
 }
 
 // newLink reads the URL forms that Options names. Its errors never hold the
@@ -46,6 +51,7 @@ func newLink(o Options) (*link, error) {
 	if l.dial == nil {
 		l.dial = (&net.Dialer{Timeout: commandTimeout, KeepAlive: 15 * time.Second}).DialContext
 	}
+	l.breaker = newBreaker(l.secure)
 	scheme, rest, ok := strings.Cut(o.URL, "://")
 	base, kind, _ := strings.Cut(scheme, "+")
 	port := "6379"
@@ -141,6 +147,10 @@ func (l *link) client(pool int, readTimeout time.Duration) redis.UniversalClient
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries = -1
 	o.PoolSize, o.PipelinePoolSize = pool, -1
+	o.PoolFIFO = true // they take turns, so that none is closed for being idle
+	if l.mode == sentinel {
+		o.OnConnect = func(ctx context.Context, conn *redis.Conn) error { return l.checkRole(ctx, conn) }
+	}
 	switch l.mode {
 	case sentinel:
 		return redis.NewFailoverClient(o.Failover())
@@ -155,15 +165,24 @@ func (l *link) client(pool int, readTimeout time.Duration) redis.UniversalClient
 	}
 }
 
-// connect dials and does TLS itself, so that both also work over a dialer that
-// was handed in, and marks its errors as those of a command that was not sent.
+// connect is how go-redis gets every connection, those to Sentinels too.
 func (l *link) connect(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := l.dial(ctx, network, addr)
-	if err != nil {
-		return nil, &dialError{err}
+	if l.mode == sentinel && l.copied() && !slices.Contains(l.options.Addrs, addr) {
+		return broken{errCopy}, nil
 	}
-	if l.tls == nil {
-		return conn, nil
+	conn, err := l.breaker.connect(ctx, network, addr)
+	if err != nil {
+		return broken{err}, nil
+	}
+	return conn, nil
+}
+
+// secure dials and does TLS itself, so that both also work over a dialer that
+// was handed in.
+func (l *link) secure(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := l.dial(ctx, network, addr)
+	if err != nil || l.tls == nil {
+		return conn, err
 	}
 	config := l.tls.Clone()
 	if host, _, err := net.SplitHostPort(addr); err == nil {
@@ -172,7 +191,7 @@ func (l *link) connect(ctx context.Context, network, addr string) (net.Conn, err
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		return nil, &dialError{err}
+		return nil, err
 	}
 	return secure, nil
 }

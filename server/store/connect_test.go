@@ -142,7 +142,7 @@ func TestClusterDoesNotRepeatAppends(t *testing.T) {
 	}
 	const rounds = 200
 	unknown := 0
-	confirmed := map[int64]bool{}
+	confirmed, refused := map[int64]bool{}, map[int64]bool{}
 	for round := range rounds {
 		var readings []reading.Reading
 		for k := range 3 {
@@ -152,8 +152,11 @@ func TestClusterDoesNotRepeatAppends(t *testing.T) {
 		var p *problem.Error
 		if errors.As(err, &p) && p.Outcome == "unknown" {
 			unknown++
-		} else if err != nil {
-			t.Fatalf("%v", err)
+		} else if err != nil { // it is known that nothing was stored
+			mustProblem(t, err, "store_unavailable", "")
+			for _, r := range readings {
+				refused[r.Time] = true
+			}
 		}
 		for k, id := range ids {
 			if id != (reading.StreamID{}) {
@@ -171,8 +174,8 @@ func TestClusterDoesNotRepeatAppends(t *testing.T) {
 		}
 	}
 	for ms := int64(10); ms < 10+rounds*3; ms++ {
-		if times[ms] > 1 || confirmed[ms] && times[ms] == 0 {
-			t.Errorf("reading %d is there %d times, confirmed %v", ms, times[ms], confirmed[ms])
+		if times[ms] > 1 || confirmed[ms] && times[ms] == 0 || refused[ms] && times[ms] > 0 {
+			t.Errorf("reading %d is there %d times, confirmed %v, refused %v", ms, times[ms], confirmed[ms], refused[ms])
 		}
 	}
 	if unknown < 20 {

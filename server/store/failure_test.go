@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -71,6 +72,57 @@ func TestFailure(t *testing.T) {
 	known := problem.New("idempotency_conflict", "x")
 	if failure(fmt.Errorf("deeper: %w", known), true) != error(known) {
 		t.Error("a problem was mapped to another")
+	}
+}
+
+// Every row of the table is found by what servers really say, also inside a
+// script, and in the order of the table no row hides another.
+func TestTroubles(t *testing.T) {
+	seen := map[string]bool{}
+	for _, row := range troubles {
+		if seen[row.begins] || row.begins == "" || row.message == "" {
+			t.Errorf("%q stands twice, or says nothing", row.begins)
+		}
+		seen[row.begins] = true
+		if row.retry < 0 || row.retry > 5*time.Second || (row.kind == kindFull) != (row.condition == Full) {
+			t.Errorf("%s: %+v", row.begins, row)
+		}
+		for _, text := range []string{
+			row.begins, row.begins + " and more words", row.begins + " words. script: 0a1b, on @user_script:3.",
+			"ERR Error running script (call to f_0a1b): @user_script:3: @user_script: 3: -" + row.begins + " words",
+		} {
+			if got := said(text); got != row {
+				t.Errorf("%q is %+v", text, got)
+			}
+			var p *problem.Error
+			if err := failure(reply(text), true); !errors.As(err, &p) || p.Outcome != "" || p.Message != row.message || p.Retry != row.retry {
+				t.Errorf("%q answers %+v", text, p)
+			}
+			if condition, message := Condition(failure(reply(text), false)); condition != row.condition || message != row.message {
+				t.Errorf("%q: the store is %q, %q", text, condition, message)
+			}
+		}
+		if said(row.begins+"X") == row {
+			t.Errorf("%sX is taken for it", row.begins)
+		}
+	}
+	for _, c := range []struct {
+		err       error
+		condition string
+	}{
+		{nil, Well},
+		{&dialError{errDown}, Away},
+		{fmt.Errorf("open: %w", failure(io.EOF, false)), Away},
+		{failure(os.ErrDeadlineExceeded, true), Away},
+		{refusal("ERR max number of clients reached"), Refused},
+		{&dialError{refusal("DENIED Redis is running in protected mode")}, Refused},
+		{errCopy, ReadOnly},
+		{problem.New("store_unavailable", "the store did not keep what was written"), Refused},
+		{reply("ERR unknown command"), Refused},
+	} {
+		if got, message := Condition(c.err); got != c.condition || (message == "") != (c.err == nil) {
+			t.Errorf("%v: the store is %q, %q", c.err, got, message)
+		}
 	}
 }
 

@@ -131,7 +131,7 @@ func (s *Store) latest(ctx context.Context, topics []reading.Topic, n, values in
 	for i, topic := range topics {
 		cmds[i] = queue(ctx, pipe, 1, "xrevrange", Key(topic), "+", "-", "count", n)
 	}
-	_, _ = pipe.Exec(ctx) // each command holds its own error
+	_ = exec(ctx, pipe) // each command holds its own error
 	for i, cmd := range cmds {
 		reply, err := cmd.Result()
 		if err != nil {
@@ -183,6 +183,7 @@ type look struct {
 	last    reading.StreamID // the newest ID that was ever given
 	length  int64
 	added   int64 // entries ever added, or reading.Unknown
+	counted bool  // added is the server's own count
 	replies []any // to the reads that were asked for
 }
 
@@ -220,7 +221,7 @@ func (s *Store) lookOnce(ctx context.Context, topic reading.Topic, reads [][]any
 	for i, read := range reads {
 		cmds[i] = queue(ctx, pipe, 1, read...)
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !answered(err) {
+	if err := exec(ctx, pipe); err != nil && !answered(err) {
 		return look{}, err
 	}
 	var l look
@@ -267,7 +268,7 @@ func (s *Store) readInfo(l *look, reply any) error {
 		case "length":
 			l.length, _ = pairs[i+1].(int64)
 		case "entries-added":
-			l.added, _ = pairs[i+1].(int64)
+			l.added, l.counted = pairs[i+1].(int64)
 		case "last-generated-id":
 			text, _ := pairs[i+1].(string)
 			id, err := reading.ParseStreamID(text)

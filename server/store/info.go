@@ -10,7 +10,10 @@ import (
 
 // InfoReader asks a Redis server for what it says of itself. The server need not
 // be the one that readings are kept in.
-type InfoReader struct{ db redis.UniversalClient }
+type InfoReader struct {
+	link *link
+	db   redis.UniversalClient
+}
 
 // NewInfoReader makes a reader of one server, redis://user:password@host:6379/0
 // or rediss:// (also valkey...); dial makes its connections, nil is TCP. It
@@ -24,7 +27,7 @@ func NewInfoReader(url string, dial func(ctx context.Context, network, addr stri
 	if l.mode != single {
 		return nil, errors.New("INFO is of one server; name each of a cluster by itself, with redis:// or rediss://")
 	}
-	return &InfoReader{db: l.client(1, commandTimeout)}, nil
+	return &InfoReader{link: l, db: l.client(1, commandTimeout)}, nil
 }
 
 // Read returns the text of INFO. Its error is that of the connection or of the
@@ -39,4 +42,8 @@ func (r *InfoReader) Read(ctx context.Context) (string, error) {
 }
 
 // Close ends the connection.
-func (r *InfoReader) Close() error { return r.db.Close() }
+func (r *InfoReader) Close() error {
+	err := r.db.Close()
+	r.link.breaker.close()
+	return err
+}

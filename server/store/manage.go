@@ -25,7 +25,7 @@ func (s *Store) Delete(ctx context.Context, topic reading.Topic) error {
 	ctx, cancel := context.WithTimeout(ctx, writeBudget)
 	defer cancel()
 	shard := shardOf(topic)
-	cmd := run(ctx, s.db, []call{{deleteScript, []string{catalogKey(shard), Key(topic), epochKey(topic)}, []any{string(topic)}}})[0]
+	cmd := s.writer.run(ctx, []call{{deleteScript, []string{catalogKey(shard), Key(topic), epochKey(topic)}, []any{string(topic)}}})[0]
 	reply, err := cmd.Result()
 	if err != nil {
 		return failure(err, true)

@@ -53,7 +53,8 @@ func (s *Store) Resume(ctx context.Context, topic reading.Topic, after reading.C
 	return r, nil
 }
 
-// settle decides: the five cases of the design, in their order.
+// settle decides: the five cases of the design, in their order, the first with one
+// more sign.
 func settle(after reading.Cursor, l look, anchor bool, first []raw) reading.Resumed {
 	r := reading.Resumed{From: after}
 	if after.ID == (reading.StreamID{}) {
@@ -65,6 +66,9 @@ func settle(after reading.Cursor, l look, anchor bool, first []raw) reading.Resu
 	reset := reading.Resumed{Verdict: reading.Reset, From: after, To: l.end(), End: l.end()}
 	if after.Epoch != "" && after.Epoch != l.epoch || l.last.Compare(after.ID) < 0 {
 		return reset
+	}
+	if l.counted && after.Ordinal > l.added {
+		return reset // somebody deleted the stream by hand, which leaves its epoch, and it came back
 	}
 	if l.last == after.ID {
 		if r.From.Ordinal == reading.Unknown {

@@ -16,6 +16,11 @@ func TestSettle(t *testing.T) {
 	stream := func(epoch string, last uint64, length, added int64) look {
 		return look{epoch: epoch, exists: true, last: id(last), length: length, added: added}
 	}
+	counted := func(last uint64, length, added int64) look {
+		l := stream("e", last, length, added)
+		l.counted = true
+		return l
+	}
 	for _, c := range []struct {
 		name    string
 		after   reading.Cursor
@@ -45,6 +50,8 @@ func TestSettle(t *testing.T) {
 		{"rolled back", at(9, 9, "e"), stream("e", 5, 5, 5), false, 1, reading.Reset, 0},
 		{"rolled back and grown past", at(9, 9, "e"), stream("e", 20, 8, 8), false, 1, reading.Reset, 0},
 		{"rolled back, grown past and trimmed", at(9, 9, "e"), stream("e", 20, 1, 8), false, 20, reading.Reset, 0},
+		{"deleted by hand, which leaves the epoch, and back", at(9, 9, "e"), counted(9, 1, 1), true, 9, reading.Reset, 0},
+		{"an entry was deleted by hand", at(9, 8, "e"), counted(9, 8, 9), true, 1, reading.Continuous, 0},
 		{"an entry that never was", at(5, unknown, ""), stream("e", 9, 9, 9), false, 1, reading.Reset, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

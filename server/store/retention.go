@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"sync"
@@ -54,7 +55,13 @@ func (s *Store) round(name string, work func(context.Context) error) {
 // trim drops what is older than the retention from every stream that was written
 // since the last round, and postpones its expiry. Age is measured from the
 // stream's own newest entry: a replica's clock that runs ahead deletes nothing.
+// Nor does one entry of a clock that ran ahead take the others with it.
 func (s *Store) trim(ctx context.Context) error {
+	if s.full.Swap(false) {
+		if err := s.trimAll(ctx); err != nil {
+			return err
+		}
+	}
 	var touched []*topicState
 	s.catalog.mu.RLock()
 	for _, st := range s.catalog.topics {
@@ -69,9 +76,8 @@ func (s *Store) trim(ctx context.Context) error {
 		pipe := s.db.Pipeline()
 		for _, st := range some {
 			key := Key(st.info.Topic)
-			if oldest := int64(st.newest.Load()) - s.options.Retention.Milliseconds(); oldest > 0 && !s.options.CountOnly {
-				queue(ctx, pipe, 1, "xtrim", key, "minid", "~", strconv.FormatInt(oldest, 10)+"-0")
-				s.stats.trims.Add(1)
+			if newest := int64(st.newest.Load()); newest > 0 {
+				s.trimOne(ctx, pipe, key, min(newest, time.Now().UnixMilli()))
 			}
 			if st.info.Foreign { // its writer may know no fuse
 				queue(ctx, pipe, 1, "xtrim", key, "maxlen", "~", s.options.MaxEntries)
@@ -87,6 +93,37 @@ func (s *Store) trim(ctx context.Context) error {
 		}
 	}
 	return failed
+}
+
+// trimOne queues that a stream loses what is older than the retention at a time.
+func (s *Store) trimOne(ctx context.Context, pipe redis.Pipeliner, key string, now int64) {
+	if oldest := now - s.options.Retention.Milliseconds(); oldest > 0 && !s.options.CountOnly {
+		queue(ctx, pipe, 1, "xtrim", key, "minid", "~", strconv.FormatInt(oldest, 10)+"-0")
+		s.stats.trims.Add(1)
+	}
+}
+
+// trimAll trims every stream by the server's own clock. A server without memory
+// takes nothing new, so no stream would ever grow older, and it would stay full
+// until its streams expire.
+func (s *Store) trimAll(ctx context.Context) error {
+	now, err := s.db.Time(ctx).Result()
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(s.Topics(func(reading.Topic) bool { return true }), keepBatch) {
+		pipe := s.db.Pipeline()
+		for _, info := range some {
+			s.trimOne(ctx, pipe, Key(info.Topic), now.UnixMilli())
+		}
+		if pipe.Len() == 0 {
+			return nil
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // adoptPending registers what reads have seen and the catalog did not know.
@@ -175,13 +212,8 @@ func (s *Store) reload(ctx context.Context) error {
 		}
 		adopt = append(adopt, found...)
 	}
-	if err := s.adopt(ctx, adopt); err != nil {
-		return err
-	}
-	if err := s.expireLost(ctx, streams); err != nil {
-		return err
-	}
-	return s.forget(ctx, rows, streams)
+	// A server without memory takes no rows; letting go still makes room in it.
+	return errors.Join(s.adopt(ctx, adopt), s.expireLost(ctx, streams), s.forget(ctx, rows, streams))
 }
 
 // newest looks at the newest entries of streams that others write: they tell
@@ -257,7 +289,7 @@ func (s *Store) forget(ctx context.Context, rows map[reading.Topic]string, strea
 		gone = append(gone, topic)
 		calls = append(calls, call{forgetScript, []string{catalogKey(shardOf(topic)), Key(topic)}, []any{string(topic), text}})
 	}
-	for i, cmd := range run(ctx, s.db, calls) {
+	for i, cmd := range s.writer.run(ctx, calls) {
 		n, err := cmd.Int()
 		if err != nil {
 			return err

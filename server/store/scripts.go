@@ -61,26 +61,42 @@ func (c call) command(ctx context.Context, name, text string) *redis.Cmd {
 // run sends all calls in one pipeline by their hashes, and those that the
 // server did not know once more with their source. Beside each call stands its
 // command; errors are theirs.
-func run(ctx context.Context, db redis.UniversalClient, calls []call) []*redis.Cmd {
+func (w *writer) run(ctx context.Context, calls []call) []*redis.Cmd {
 	cmds := make([]*redis.Cmd, len(calls))
-	send := func(name string, wanted func(i int) bool) {
-		pipe := db.Pipeline()
-		for i, c := range calls {
-			if !wanted(i) {
-				continue
-			}
-			text := c.script.sha
-			if name == "eval" {
-				text = c.script.source
-			}
-			cmds[i] = c.command(ctx, name, text)
-			_ = pipe.Process(ctx, cmds[i]) // only queued
-		}
-		if pipe.Len() > 0 {
-			_, _ = pipe.Exec(ctx) // each command holds its own error
+	for i, c := range calls {
+		cmds[i] = c.command(ctx, "evalsha", c.script.sha)
+	}
+	cmds = w.send(ctx, cmds)
+	var unknown []int
+	var again []*redis.Cmd
+	for i, c := range calls {
+		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") {
+			unknown, again = append(unknown, i), append(again, c.command(ctx, "eval", c.script.source))
 		}
 	}
-	send("evalsha", func(int) bool { return true })
-	send("eval", func(i int) bool { return redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") })
+	if len(again) > 0 {
+		for i, cmd := range w.send(ctx, again) {
+			cmds[unknown[i]] = cmd
+		}
+	}
 	return cmds
+}
+
+// exec sends a pipeline. Every command then holds its own error, also when the
+// server refused the connection itself (a wrong password, say), which go-redis
+// returns and tells no command: they would look as if they were done.
+func exec(ctx context.Context, pipe redis.Pipeliner) error {
+	cmds, err := pipe.Exec(ctx)
+	if err == nil {
+		return nil
+	}
+	for _, cmd := range cmds {
+		if cmd.Err() != nil {
+			return err
+		}
+	}
+	for _, cmd := range cmds {
+		cmd.SetErr(err)
+	}
+	return err
 }

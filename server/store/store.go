@@ -3,10 +3,11 @@
 // another implementation stays possible.
 //
 // The files follow the words of the domain: keys.go holds every key, entry.go
-// and packed.go the two forms of an entry, append.go writes, tail.go follows
-// streams, history.go and resume.go read back, catalog.go knows which topics
-// there are, retention.go lets old readings go, failure.go turns every error
-// into a row of server/problem.
+// and packed.go the two forms of an entry, append.go and writer.go write, tail.go
+// follows streams, history.go and resume.go read back, catalog.go knows which topics
+// there are, retention.go lets old readings go. connect.go makes connections,
+// breaker.go knows which servers answer, role.go which are copies, and failure.go
+// turns every error into a row of server/problem.
 package store
 
 import (
@@ -60,9 +61,11 @@ type Store struct {
 	log     *slog.Logger
 	link    *link
 	db      redis.UniversalClient // for everything but tailing
+	writer  writer
 	catalog catalog
 	tail    tailer
 	stats   counters
+	full    atomic.Bool // the server has refused something for want of memory since the last trim
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -94,6 +97,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{options: o, log: o.Logger, link: l, db: l.client(poolSize, commandTimeout)}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.writer.db, s.writer.ctx = s.db, s.ctx
+	s.writer.spawn, s.writer.alone = s.spawn, l.mode == cluster
 	s.catalog.init()
 	s.tail.store = s
 	if err := s.checkFormat(ctx); err != nil {
@@ -104,6 +109,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		_ = s.Close()
 		return nil, failure(err, false)
 	}
+	s.writer.warm(ctx)
+	s.warnOfEviction(ctx)
 	s.spawn(s.followCatalog)
 	s.spawn(s.keep)
 	return s, nil
@@ -127,6 +134,7 @@ func (s *Store) Close() error {
 	s.stop()
 	err := s.db.Close()
 	s.work.Wait()
+	s.link.breaker.close()
 	if errors.Is(err, redis.ErrClosed) {
 		return nil
 	}
@@ -166,12 +174,26 @@ func (s *Store) Probe(ctx context.Context) error {
 	pipe.Set(ctx, key, token, time.Minute)
 	read := pipe.Get(ctx, key)
 	if _, err := pipe.Exec(ctx); err != nil {
-		return failure(err, false)
+		err = failure(err, false)
+		s.learn(err)
+		return err
 	}
 	if read.Val() != token {
 		return problem.New("store_unavailable", "the store did not keep what was written")
 	}
 	return nil
+}
+
+// learn draws what follows from the refusal of a write.
+func (s *Store) learn(err error) {
+	switch condition, _ := Condition(err); {
+	case condition == Full:
+		s.full.Store(true)
+	case condition == ReadOnly && s.link.mode == sentinel:
+		// Sentinel knows the primary, or soon will. Whoever is connected to this one,
+		// and the tail above all, which a copy answers as if nothing were, asks again.
+		s.link.breaker.renew()
+	}
 }
 
 // Stats are counts since Open, for /metrics.

@@ -15,8 +15,9 @@ const (
 	tailCount                 = 500                     // entries of one stream in one read
 	tailBlock                 = time.Second             // how long a read waits at the server
 	tailPatience              = 1500 * time.Millisecond // how long after that its reply may still come
+	shortPatience             = 700 * time.Millisecond  // how long a reply may take while reads fail
 	longestGap                = 25 * time.Millisecond   // between two reads while readings come
-	firstBackoff, lastBackoff = 50 * time.Millisecond, time.Second
+	firstBackoff, lastBackoff = 50 * time.Millisecond, 500 * time.Millisecond
 )
 
 // Doubt is how many entries in one batch of Tail may mean that the stream was

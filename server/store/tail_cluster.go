@@ -89,7 +89,7 @@ func readShards(ctx context.Context, client redis.UniversalClient, list []positi
 		reads = append(reads, shardRead{list[:n], queue(ctx, pipe, 4, args...)})
 		list = list[n:]
 	}
-	_, _ = pipe.Exec(ctx) // each command holds its own error
+	_ = exec(ctx, pipe) // each command holds its own error
 	res = result{entries: map[string][]raw{}, failed: map[string]error{}}
 	for _, read := range reads {
 		if e := res.add(read.cmd); e != nil {

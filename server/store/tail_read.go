@@ -26,6 +26,7 @@ func (r *reader) run() {
 func (r *reader) follow() {
 	s := r.store
 	var client redis.UniversalClient
+	var w *wire
 	disconnect := func() {}
 	defer func() { disconnect() }()
 	var wokenAt reading.StreamID
@@ -37,16 +38,20 @@ func (r *reader) follow() {
 			return
 		}
 		if client == nil {
-			client = s.link.client(1, tailBlock+tailPatience)
+			client, w = s.tailClient()
 			disconnect = s.closeWith(client)
+		}
+		if failures > 0 { // the read does not block, and who waits is to learn soon that the store is back
+			w.wait(shortPatience)
+		} else {
+			w.wait(tailBlock + tailPatience)
 		}
 		res, woken, err := r.read(client, list, wokenAt, failures == 0)
 		if redis.HasErrorPrefix(err, "WRONGTYPE") && r.leaveOut(list) {
 			continue
 		}
 		if err != nil {
-			// A client that failed is not used again: its pool holds back after
-			// failed dials, and a connection that was not answered in time is cut.
+			// A client that failed is not used again: it has had its connection.
 			disconnect()
 			client, disconnect = nil, func() {}
 			if s.ctx.Err() != nil {
@@ -123,6 +128,13 @@ func (res result) add(cmd *redis.Cmd) error {
 	return nil
 }
 
+// tailClient makes a client of one connection.
+func (s *Store) tailClient() (redis.UniversalClient, *wire) {
+	client, w := s.link.client(1, tailBlock+tailPatience), &wire{}
+	client.AddHook(w)
+	return client, w
+}
+
 // closeWith closes a client when the store ends or when the returned function is called.
 func (s *Store) closeWith(client redis.UniversalClient) (disconnect func()) {
 	stop := context.AfterFunc(s.ctx, func() { _ = client.Close() })
@@ -141,7 +153,7 @@ func (s *Store) tailFailed(err error) {
 	s.log.Debug("the tail could not read", "err", err)
 }
 
-// backoff grows from 50 ms to 1 s; half of it is chance, so that replicas do not
+// backoff grows from 50 ms to half a second; half of it is chance, so that replicas do not
 // come back together.
 func backoff(failures int) time.Duration {
 	d := min(lastBackoff, firstBackoff<<min(failures-1, 10))

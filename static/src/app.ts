@@ -3,7 +3,8 @@
 import { Board } from "./board";
 import { Row } from "./row";
 import { mountShell } from "./shell";
+import { tab } from "./tab";
 
-const board = Board.find(document, (element, topic, feed, page) => new Row(element, topic, feed, page));
+const board = Board.find(document, (element, topic, feed, page) => new Row(element, topic, feed, page), tab);
 mountShell(board);
 board?.start();

@@ -9,6 +9,8 @@ export interface Axis {
   step: number;
 }
 
+const MOST_LABEL = 100_000; // from here on a label has more digits than anyone reads
+
 const BYTES = new Set(["bytes", "byte", "B", "By"]);
 
 /** axisFor covers lo to hi with three to five steps on round numbers. */
@@ -62,6 +64,12 @@ function stepFor(raw: number, unit: string): number {
   while (power * 10 <= raw) power *= 10;
   for (const factor of [1, 2, 2.5, 5]) if (power * factor >= raw) return power * factor;
   return power * 10;
+}
+
+/** axisScale prints an axis in the unit of the figures beside it, unless its labels became too long: bounds may lie far beyond what is read. */
+export function axisScale(a: Axis, figures: Scale, unit: string, whole: boolean): Scale {
+  const most = Math.max(Math.abs(a.lo), Math.abs(a.hi));
+  return most < MOST_LABEL * figures.divisor ? figures : scaleFor(unit, most, whole);
 }
 
 /** ticks returns the values of the axis' lines from the lowest to the highest. */

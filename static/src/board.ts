@@ -3,25 +3,32 @@
 import { Announcer } from "./announce";
 import { Clock } from "./clock";
 import { Crosshair } from "./crosshair";
-import { el, icon, setText } from "./dom";
+import { setText } from "./dom";
 import { type Feed, Feeds, type Known } from "./feed";
 import type { Message } from "./frame";
 import { Held } from "./held";
 import { Latency } from "./latency";
 import type { View } from "./lines";
+import { type Link, Live, type Sink, type Subscription } from "./live";
 import { Look } from "./look";
+import { note, unnote } from "./notice";
 import { type Page, Panel } from "./panel";
 import { mountPanelKeys, type Screen } from "./panelkeys";
 import { Past } from "./past";
-import { ReadOut } from "./readout";
+import { ReadOut, wayWords } from "./readout";
+import { Report, send } from "./report";
 import type { Row } from "./row";
 import { type Drawn, Schedule } from "./schedule";
-import { type Link, Live, type Sink, type Subscription } from "./socket";
+import { StoreBanner } from "./storebanner";
 import { Strokes } from "./strokes";
 import { exchangeWords, load, swap } from "./swap";
+import type { Tab } from "./tab";
 import { localise } from "./tables";
 import { durationText, spanName, Timeframe } from "./timeframe";
-import { clock as clockText, Zone } from "./times";
+import { clock as clockText, dated, Zone } from "./times";
+import type { Way } from "./transport";
+import { charted, gone } from "./watched";
+import { attend, Ways } from "./ways";
 
 const WATCH_EVERY = 1000; // ms
 const SPAN = 300_000; // ms
@@ -29,7 +36,6 @@ const PANELS = { points: 600, rate: 10 };
 const FINE = 1200; // points of windows longer than FINE_FROM
 const FINE_FROM = 900_000; // ms
 const ROWS = { points: 120, rate: 4 };
-const NEWEST = new Set(["gauge", "bars", "table", "text"]); // kinds of panels that show no course
 const CHANGED_AFTER = 120; // ms that a choice of time must stand before the server is asked
 
 /** MakeRow makes what keeps a row of a list; embeds have none, and do without its code. */
@@ -41,18 +47,6 @@ export interface Follow {
   points?: number;
   rate?: number;
   window?: string;
-}
-
-/** gone says that only tables show a feed, and that they have let it leave: a program that ended. */
-function gone(feed: Feed): boolean {
-  for (const drawn of feed.watchers) if (!(drawn instanceof Panel && drawn.config.kind === "table" && drawn.state !== "stale")) return false;
-  return true;
-}
-
-/** charted says that somebody draws the course of a feed and not only its newest reading. */
-function charted(feed: Feed): boolean {
-  for (const drawn of feed.watchers) if (!(drawn instanceof Panel && NEWEST.has(drawn.config.kind))) return true;
-  return false;
 }
 
 export class Board implements Sink, Page, Screen {
@@ -72,11 +66,14 @@ export class Board implements Sink, Page, Screen {
   private readonly announcer: Announcer;
   private readonly readOut: ReadOut;
   private readonly latency = new Latency();
+  private readonly report = new Report(performance.now());
+  private readonly store: StoreBanner;
   private readonly held = new Held();
   private readonly past: Past;
   private readonly subscriptions: (Subscription & { spans: boolean })[] = [];
   private orphans = new WeakSet<Feed>();
   private state: Link = { state: "connecting" };
+  private way: Way;
   private problem = "";
   private started = false;
   private asked: number; // ms of the window that the server was asked for
@@ -89,14 +86,15 @@ export class Board implements Sink, Page, Screen {
   private confirmed = false; // the server tells the version once for each subscription, also when it is this one
 
   /** find takes the page over; null when it has no readings. */
-  static find(root: Document, makeRow: MakeRow | null = null): Board | null {
+  static find(root: Document, makeRow: MakeRow | null = null, tab: Tab | null = null): Board | null {
     const main = root.querySelector<HTMLElement>("main[data-board]");
-    return main ? new Board(main, makeRow) : null;
+    return main ? new Board(main, makeRow, tab) : null;
   }
 
   constructor(
     readonly main: HTMLElement,
     private readonly makeRow: MakeRow | null,
+    private readonly tab: Tab | null,
   ) {
     const { dataset } = main;
     this.look = new Look(main);
@@ -109,10 +107,14 @@ export class Board implements Sink, Page, Screen {
     this.schedule = new Schedule(() => this.now());
     this.announcer = new Announcer(document.querySelector("[data-announce]"));
     this.readOut = new ReadOut(document);
-    this.live = new Live(new URL("/live", window.location.href).href.replace(/^http/, "ws"), this);
+    this.store = new StoreBanner(main, (ms) => dated(ms, this.now(), this.zone).slice(0, -3));
+    this.live = new Live(new Ways(window.location.href, tab?.way() ?? ""), this);
+    this.way = document.documentElement.dataset.transport = this.live.way;
+    attend(this.live);
+    window.addEventListener("pagehide", () => this.tell());
     this.past = new Past(
       (feed) => this.touchAll(feed),
-      () => this.note("past", "The readings of this stretch did not come.", "What is drawn is what this page already held. Zoom again to ask once more."),
+      () => note(main, "past", "The readings of this stretch did not come.", "What is drawn is what this page already held. Zoom again to ask once more."),
     );
     this.crosshair = new Crosshair(
       main,
@@ -194,10 +196,11 @@ export class Board implements Sink, Page, Screen {
 
   message(m: Message, first: boolean): void {
     if (m.type === "welcome") {
-      this.clock.set(m.now, this.live.begunAgo());
+      if (this.clock.set(m.now, this.live.askedAgo())) this.latency.forget();
       this.confirmed = false;
-      this.latency.forget();
-    } else if (m.type === "error") this.problem = m.message;
+      this.store.welcome(performance.now());
+    } else if (m.type === "store") this.store.hear(m);
+    else if (m.type === "error") this.problem = m.message;
     else if (m.type === "dashboard" && m.slug === this.main.dataset.slug) this.heed(m.version);
     if (!("topic" in m) || m.topic === undefined) return;
     if (this.timeframe.mode === "paused" && m.type !== "stale" && m.type !== "error") {
@@ -250,7 +253,11 @@ export class Board implements Sink, Page, Screen {
   }
 
   timed(storedAt: number): void {
-    if (this.clock.known && this.timeframe.mode === "live" && !Number.isNaN(storedAt)) this.latency.add(this.now() - storedAt, performance.now());
+    if (!this.clock.known || this.timeframe.mode !== "live" || Number.isNaN(storedAt)) return;
+    this.clock.atLeast(storedAt);
+    const took = this.now() - storedAt;
+    this.latency.add(took, performance.now());
+    this.report.painted(took);
   }
 
   /** restyle follows a change of theme or density. */
@@ -269,6 +276,7 @@ export class Board implements Sink, Page, Screen {
   setZone(zone: Zone): void {
     this.zone = zone;
     localise(document, zone);
+    this.store.look(performance.now());
     this.restyle();
     this.watch();
   }
@@ -359,7 +367,7 @@ export class Board implements Sink, Page, Screen {
     const { timeframe } = this;
     if (this.mode === "paused" && timeframe.mode !== "paused") this.goOn();
     this.mode = timeframe.mode;
-    this.unnote("past");
+    unnote(this.main, "past");
     if (timeframe.mode === "zoomed") {
       const { from, to } = timeframe.window(this.now());
       this.past.show([...this.feeds.all()].filter((f) => f.watchers.size > 0), from, to);
@@ -419,8 +427,8 @@ export class Board implements Sink, Page, Screen {
     if (this.wanted !== version) return this.exchange(this.wanted);
     const next = page?.querySelector<HTMLElement>("main[data-board]");
     if (!page || !next) {
-      if (status === 404 || status === 410) this.note("gone", "This dashboard is gone.", "What is here is its last version.");
-      else if (status > 0) this.note("gone", "The dashboard changed and its new version cannot be shown.", "What is here is the one before.");
+      if (status === 404 || status === 410) note(this.main, "gone", "This dashboard is gone.", "What is here is its last version.");
+      else if (status > 0) note(this.main, "gone", "The dashboard changed and its new version cannot be shown.", "What is here is the one before.");
       return;
     }
     this.know(next);
@@ -442,22 +450,34 @@ export class Board implements Sink, Page, Screen {
     this.schedule.all();
   }
 
-  /** note says above the panels what went wrong; about tells it from notes about something else. */
-  private note(about: "gone" | "past", what: string, then: string): void {
-    this.unnote(about);
-    if (about === "gone") this.main.querySelector(":scope > .notice")?.remove();
-    const notice = el("div", `notice ${about}`, icon("warn"), el("div", "", el("p", "", el("strong", "", what), ` ${then}`)));
-    notice.setAttribute("role", "alert");
-    this.main.prepend(notice);
+  /** tell reports what this page saw since it was last told. */
+  private tell(): void {
+    send(this.report.take(this.way, this.seen(), performance.now()));
   }
 
-  private unnote(about: "gone" | "past"): void {
-    this.main.querySelector(`:scope > .notice.${about}`)?.remove();
+  private seen(): { violations: number; resumes: number } {
+    return { violations: this.live.resume.violations, resumes: this.live.resumes };
+  }
+
+  /** mark writes on the document how it is connected. */
+  private mark(): void {
+    const { dataset } = document.documentElement;
+    if (dataset.link !== this.state.state) dataset.link = this.state.state;
+    const violations = String(this.live.resume.violations);
+    if (dataset.violations !== violations) dataset.violations = violations;
+    const { way } = this.live;
+    if (way === this.way) return;
+    this.way = dataset.transport = way;
+    this.tab?.keep(way);
+    this.say(wayWords(way) || "Connected by WebSocket again");
   }
 
   private watch(): void {
+    this.mark();
+    if (this.report.due(this.seen(), performance.now())) this.tell();
     if (document.visibilityState === "hidden") return;
     this.live.check();
+    this.store.look(performance.now());
     const now = this.now();
     const { timeframe } = this;
     let live = 0;
@@ -474,10 +494,6 @@ export class Board implements Sink, Page, Screen {
     }
     timeframe.grow(oldest);
     const link: Link = this.state.state === "live" && this.problem && this.feeds.size === 1 && live + other === 0 ? { state: "stopped", say: this.problem } : this.state;
-    this.readOut.show({ link, live, other, latency: this.latency.p99(performance.now()), now, zone: this.zone }, timeframe);
-    const { dataset } = document.documentElement;
-    if (dataset.link !== this.state.state) dataset.link = this.state.state;
-    const violations = String(this.live.resume.violations);
-    if (dataset.violations !== violations) dataset.violations = violations;
+    this.readOut.show({ link, live, other, latency: this.latency.p99(performance.now()), now, zone: this.zone, way: this.way }, timeframe);
   }
 }

@@ -44,7 +44,7 @@ export class Feed {
   /** How many readings each one stands for that came last; 1 when all come. */
   thinned = 1;
   private readonly hearing = new Hearing();
-  private storeAway = false;
+  private storeAway = 0; // since when the store does not answer, in ms; 0 while it does
   private restarted = false;
   private readonly pending = new Float64Array(PENDING);
   private waiting = 0;
@@ -97,7 +97,7 @@ export class Feed {
         this.restarted = true;
         break;
       case "stale":
-        this.storeAway = true;
+        this.storeAway = m.since || now;
         return;
       case "error":
         this.problem = m.message;
@@ -107,7 +107,7 @@ export class Feed {
         return;
     }
     this.problem = this.problemCode = "";
-    this.storeAway = false;
+    this.storeAway = 0;
     if (this.interval <= 0 && !this.series.kinds.includes("state")) this.interval = this.series.interval();
   }
 
@@ -118,12 +118,16 @@ export class Feed {
 
   /** judge says how alive this topic is for this screen. */
   judge(now: number): Freshness {
-    return judge({ silence: this.hearing.silence(now), interval: this.interval, link: this.place.link(), storeAway: this.storeAway });
+    return judge({ silence: this.hearing.silence(now), interval: this.interval, link: this.place.link(), storeAway: this.away() });
   }
 
   /** alone is how alive the topic is itself, whatever this screen's connection does. */
   alone(now: number): Freshness {
-    return judge({ silence: this.hearing.silence(now), interval: this.interval, link: "live", storeAway: this.storeAway });
+    return judge({ silence: this.hearing.silence(now), interval: this.interval, link: "live", storeAway: this.away() });
+  }
+
+  private away(): string {
+    return this.storeAway > 0 ? this.place.clock(this.storeAway).slice(0, 5) : "";
   }
 
   /** silence is how long ago it was heard, in ms; NaN when it never was. */

@@ -76,6 +76,13 @@ export interface Stale {
   topic: string;
   since: number;
 }
+/** Store says how the store is: ok, or since when new readings are refused or nothing answers, and why. */
+export interface Store {
+  type: "store";
+  state: string;
+  since: number;
+  message: string;
+}
 /** Dashboard says that a dashboard which this page follows has changed. */
 export interface Dashboard {
   type: "dashboard";
@@ -87,7 +94,7 @@ export interface Drain {
   retry_ms: number;
 }
 
-export type Message = Welcome | Snapshot | Readings | Gap | Reset | Problem | Topics | Limit | Lag | Stale | Dashboard | Drain;
+export type Message = Welcome | Snapshot | Readings | Gap | Reset | Problem | Topics | Limit | Lag | Stale | Store | Dashboard | Drain;
 
 type Fields = Record<string, unknown>;
 const text = (v: unknown): string => (typeof v === "string" ? v : "");
@@ -99,14 +106,17 @@ const values = (v: unknown): string[] => texts(v).slice(1);
 
 /** decode reads one text message; null for what is not JSON or of no known type. */
 export function decode(data: string): Message | null {
-  let m: Fields;
   try {
-    const parsed: unknown = JSON.parse(data);
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return null;
-    m = parsed as Fields;
+    return messageOf(JSON.parse(data));
   } catch {
     return null;
   }
+}
+
+/** messageOf reads what JSON held; null for what is of no known type. */
+export function messageOf(parsed: unknown): Message | null {
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return null;
+  const m = parsed as Fields;
   const topic = text(m.topic);
   switch (m.type) {
     case "welcome":
@@ -144,6 +154,8 @@ export function decode(data: string): Message | null {
       return { type: "lag", queued: count(m.queued) };
     case "stale":
       return topic ? { type: "stale", topic, since: count(m.since) } : null;
+    case "store":
+      return { type: "store", state: text(m.state), since: count(m.since), message: text(m.message) };
     case "dashboard":
       return { type: "dashboard", slug: text(m.slug), version: text(m.version) };
     case "drain":

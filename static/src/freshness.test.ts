@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Hearing, joinable, judge } from "./freshness";
 
-const signs = { silence: 500, interval: 1000, link: "live" as const, storeAway: false };
+const signs = { silence: 500, interval: 1000, link: "live" as const, storeAway: "" };
 
 test("stale after three intervals, at least 2 s", () => {
   assert.equal(judge({ ...signs, silence: 2999 }).state, "live");
@@ -19,7 +19,7 @@ test("what sends on change is never stale by its age", () => {
 test("worse wins", () => {
   assert.equal(judge({ ...signs, link: "again", silence: 60_000 }).state, "again");
   assert.equal(judge({ ...signs, link: "stopped" }).state, "stopped");
-  assert.equal(judge({ ...signs, storeAway: true }).state, "stale");
+  assert.deepEqual(judge({ ...signs, storeAway: "12:03" }), { state: "stale", word: "stale since 12:03" });
   assert.equal(judge({ ...signs, silence: Number.NaN }).state, "empty");
 });
 

@@ -22,8 +22,8 @@ export interface Signs {
   interval: number;
   /** Whether this screen has its connection. */
   link: "live" | "again" | "stopped";
-  /** Whether the server says that the store does not answer. */
-  storeAway: boolean;
+  /** Since when the server says that the store does not answer, as hours and minutes; "" while it does. */
+  storeAway: string;
 }
 
 const QUIET_AFTER = 10_000;
@@ -33,8 +33,9 @@ export function judge(s: Signs): Freshness {
   if (s.link === "stopped") return { state: "stopped", word: "not connected" };
   if (s.link === "again") return { state: "again", word: "reconnecting" };
   if (Number.isNaN(s.silence)) return { state: "empty", word: "no reading yet" };
+  if (s.storeAway) return { state: "stale", word: `stale since ${s.storeAway}` };
   const word = `${age(s.silence)} ago`;
-  if (s.storeAway || (s.interval > 0 && s.silence > joinable(s.interval))) return { state: "stale", word };
+  if (s.interval > 0 && s.silence > joinable(s.interval)) return { state: "stale", word };
   if (s.interval <= 0 && s.silence > QUIET_AFTER) return { state: "quiet", word };
   return { state: "live", word };
 }

@@ -30,13 +30,42 @@ test("a cursor says when its entry was stored", () => {
 
 test("the clock takes the middle of the time in which a server can have said its own", () => {
   let local = 1000;
-  const c = new Clock(5000, () => local);
+  const c = new Clock(5000, () => local, () => local);
   assert.equal(c.now(), 5000);
   assert.equal(c.known, false);
   local = 1100;
-  c.set(6000, 40);
+  assert.equal(c.set(6000, 40), true);
   assert.equal(c.now(), 6020);
   assert.equal(c.known, true);
-  c.set(0, 0);
-  assert.equal(c.now(), 6020, "no time is no news");
+  assert.equal(c.set(0, 0), false, "no time is no news");
+  assert.equal(c.now(), 6020);
+});
+
+test("an answer that took long changes no clock that is known better", () => {
+  let local = 100_000;
+  const c = new Clock(0, () => local, () => local);
+  c.set(500_000, 10);
+  local += 20_000;
+  assert.equal(c.set(500_010, 20_000), false, "said when it was asked for");
+  assert.equal(c.set(520_000, 20_000), false, "said when it was answered");
+  assert.equal(c.now(), 520_005);
+  assert.equal(c.set(520_100, 4), true, "said within a shorter time");
+  assert.equal(c.now(), 520_102);
+  assert.equal(c.set(900_000, 20_000), true, "of a replica with another clock");
+  assert.equal(c.now(), 910_000);
+});
+
+test("nothing is seen before it was stored: the clock follows, as far as it may be wrong", () => {
+  let local = 100_000;
+  const c = new Clock(0, () => local, () => local);
+  c.atLeast(7);
+  assert.equal(c.now(), 100_000, "nothing is known yet");
+  c.set(500_000, 400); // somewhere from 500,000 to 500,400
+  assert.equal(c.now(), 500_200);
+  c.atLeast(500_150);
+  assert.equal(c.now(), 500_200);
+  c.atLeast(500_350);
+  assert.equal(c.now(), 500_350);
+  c.atLeast(500_500);
+  assert.equal(c.now(), 500_350, "a store whose clock is another one");
 });

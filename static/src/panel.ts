@@ -16,6 +16,7 @@ import { Lines, type View } from "./lines";
 import type { Look } from "./look";
 import { type Health, healthOf } from "./health";
 import type { Drawn } from "./schedule";
+import type { Mark } from "./series";
 import type { Strokes } from "./strokes";
 import { clock, dated, type Zone } from "./times";
 import { decimal, fullText } from "./value";
@@ -48,6 +49,7 @@ interface Say {
 
 const CHARTED = new Set(["line", "area", "stacked"]);
 const TEXT_EVERY = 240; // ms between two changes of a text that says how old something is
+const FIGURE_WITHIN = 250; // ms in which the newest figure is on the screen
 const STATES = ["live", "quiet", "stale", "again", "stopped", "empty", "error", "forbidden"];
 
 export class Panel implements Drawn, Around {
@@ -77,6 +79,7 @@ export class Panel implements Drawn, Around {
   private next = Number.POSITIVE_INFINITY;
   private worded = Number.NEGATIVE_INFINITY;
   private wrote = Number.NEGATIVE_INFINITY;
+  private turned = 0; // when it was drawn last
 
   constructor(
     readonly element: HTMLElement,
@@ -139,9 +142,12 @@ export class Panel implements Drawn, Around {
     const { view, health } = this.drawn;
     this.wear(health, view);
     // The first change of a figure shows at once; figures that change faster than
-    // anyone reads wait, while the picture beside them goes on.
+    // anyone reads wait, while the picture beside them goes on, for the last turn
+    // that is in time.
     const at = performance.now();
-    const still = view.live && Number.isNaN(this.pointed()) && at - this.wrote < TEXT_EVERY - 20;
+    const next = at + (at - this.turned);
+    this.turned = at;
+    const still = view.live && Number.isNaN(this.pointed()) && next - this.wrote < FIGURE_WITHIN;
     if (this.values) this.values.draw(this.lines, view, this.zone());
     else if (this.body && !this.body.canvas) this.next = this.body.draw(view, health.state as State);
     else if (!still) this.body?.write?.(view);
@@ -229,8 +235,18 @@ export class Panel implements Drawn, Around {
     setClass(this.chipMark, `dot ${h.chip}`);
     setText(this.chipText, text);
     hide(this.chip, text === "");
-    const title = h.last > 0 ? dated(h.last, view.now, this.zone()) : "";
+    const title = [h.last > 0 ? dated(h.last, view.now, this.zone()) : "", this.missing(view)].filter(Boolean).join(", ");
     if (this.chip.title !== title) this.chip.title = title;
+  }
+
+  /** missing is what the newest mark of the shown time says. */
+  private missing(view: View): string {
+    let newest: Mark | null = null;
+    for (const feed of this.lines.feeds) {
+      const mark = feed.series.marks.at(-1);
+      if (mark && mark.to >= view.from && mark.from <= view.to && mark.from >= (newest?.from ?? 0)) newest = mark;
+    }
+    return newest?.text ?? "";
   }
 
   /** announce tells those who listen what changed; that something is live again, only after it was not. */

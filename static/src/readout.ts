@@ -1,10 +1,11 @@
 // The read-out of the top bar: how many topics are live, what the connection
 // does, how long a reading takes to this screen, and which time is shown.
 
-import { hide, setClass, setText } from "./dom";
-import type { Link } from "./socket";
+import { el, hide, setClass, setText } from "./dom";
+import type { Link } from "./live";
 import type { Timeframe } from "./timeframe";
 import { dated, type Zone } from "./times";
+import type { Way } from "./transport";
 import { age, decimal, NO_VALUE, THIN } from "./value";
 
 const GRACE = 1000; // ms; a connection that is back within it was never worth a word
@@ -17,6 +18,14 @@ export interface Facts {
   latency: number;
   now: number;
   zone: Zone;
+  way: Way;
+}
+
+const BLOCKED: Record<Way, string> = { websocket: "", sse: "by event stream", poll: "by polling" };
+
+/** wayWords says how a page is live when not by WebSocket; "" when it is. */
+export function wayWords(way: Way): string {
+  return BLOCKED[way] && `Live ${BLOCKED[way]}, WebSocket is blocked here`;
 }
 
 /** wait prints whole seconds. */
@@ -29,6 +38,7 @@ export class ReadOut {
   private readonly text: Element | null;
   private readonly otherMark: Element | null;
   private readonly other: Element | null;
+  private readonly way = el("span", "way");
   private readonly latency: Element | null;
   private readonly period: Element | null;
 
@@ -46,14 +56,16 @@ export class ReadOut {
     setText(this.period, `${dated(from, f.now, f.zone)} to ${dated(to, f.now, f.zone)}, ${f.zone.label(to)}`);
     setText(this.latency, Number.isNaN(f.latency) ? NO_VALUE : `${decimal(f.latency, 0)}${THIN}ms`);
     const { link } = f;
+    this.showWay(link.state === "live" ? f.way : "websocket");
     let [mark, text, others] = ["", "", 0];
     if (link.state === "stopped") [mark, text] = ["off", `Not connected: ${link.say}`];
     else if (link.state === "again" && performance.now() - link.since >= GRACE) [mark, text] = ["again", `reconnecting, ${wait(performance.now() - link.since)}`];
     else if (timeframe.mode === "paused") [mark, text] = ["paused", `Paused ${wait(f.now - timeframe.pausedAt)}, ${decimal(timeframe.waiting, 0)} waiting`];
     else if (link.state !== "live") return; // the time of the page still holds
     else if (f.live + f.other <= 1) [mark, text] = [f.other ? "stale" : "live", f.other ? "Connected, not live" : f.live ? "Live" : "Listening"];
+    else if (f.live === 0) [mark, text] = ["stale", `${decimal(f.other, 0)} not live`];
     else {
-      [mark, text] = [f.live ? "live" : "stale", `${decimal(f.live, 0)} live`];
+      [mark, text] = ["live", `${decimal(f.live, 0)} live`];
       others = f.other;
     }
     setText(this.text, others > 0 && !this.other ? `${text}, ${others} not live` : text);
@@ -61,5 +73,14 @@ export class ReadOut {
     hide(this.otherMark, others === 0);
     hide(this.other, others === 0);
     setText(this.other, others > 0 ? `${decimal(others, 0)} not live` : "");
+  }
+
+  private showWay(way: Way): void {
+    const title = wayWords(way);
+    if (this.way.title === title) return;
+    this.way.title = title;
+    this.way.replaceChildren(BLOCKED[way], el("span", "why", ", WebSocket is blocked here"));
+    if (title) this.other?.after(this.way);
+    else this.way.remove();
   }
 }

@@ -17,12 +17,18 @@ export class Resume {
     if (cursor) this.cursors.set(topic, cursor);
   }
 
-  /** connected begins a new socket: nothing is confirmed on it yet, the places stay. */
+  /** forget drops the places in these topics: what is asked for next begins with snapshots. */
+  forget(topics: readonly string[]): void {
+    if (topics.some(isSelector)) this.cursors.clear();
+    for (const topic of topics) this.cursors.delete(topic);
+  }
+
+  /** connected begins a new connection: nothing is confirmed on it yet, the places stay. */
   connected(): void {
     this.confirmed.clear();
   }
 
-  /** confirms reports whether a message is the first one of its topic on this socket. */
+  /** confirms reports whether a message is the first one of its topic on this connection. */
   confirms(topic: string): boolean {
     return !this.confirmed.has(topic);
   }
@@ -67,12 +73,21 @@ export class Resume {
   }
 
   private follow(topic: string, prev: string): void {
-    // The first message on a socket answers the cursor that was sent, which may be spelled another way.
-    if (this.confirmed.has(topic) && this.cursors.has(topic) && this.cursors.get(topic) !== prev) this.violations++;
+    const cursor = this.cursors.get(topic);
+    if (cursor === undefined) return;
+    // A cursor may be bare, without what comes after its entry; and the first message of a connection answers the one that was sent.
+    const bare = !this.confirmed.has(topic) || !prev.includes(":") || !cursor.includes(":");
+    const follows = prev === cursor || (bare && entryOf(prev) === entryOf(cursor));
+    if (!follows) this.violations++;
   }
 
   private move(topic: string, id: string): void {
     this.confirmed.add(topic);
     if (id) this.cursors.set(topic, id);
   }
+}
+
+/** entryOf is the part of a cursor that names an entry of the stream. */
+function entryOf(cursor: string): string {
+  return cursor.split(":", 1)[0]!;
 }

@@ -1,9 +1,12 @@
 // One requestAnimationFrame for the whole page, and only for what can be seen. A
 // panel asks to be drawn when it has news, and says when its picture moves on by
-// itself. Where panels are many, a frame draws a share of them in the order of the
-// page and the next frame goes on from there: frames are alike, each panel has its
-// turn ten times a second, and what changes lies close together, which spares the
-// browser most of its own work.
+// itself. Where panels are many they take turns in the order of the page, whole
+// rows of them: whatever changes, a browser composes again the strip of the page
+// around it, and parts of two rows cost as much as both. Where frames come late
+// nevertheless, turns come less often, until frames have been in time for a while;
+// also then what is on the screen is of the last quarter of a second.
+
+import { Pace } from "./pace";
 
 export interface Drawn {
   readonly element: Element;
@@ -14,17 +17,17 @@ export interface Drawn {
 }
 
 const SLOWEST = 1000; // ms: nothing on the screen is older
-const BUDGET = 4; // ms of drawing in one frame; the rest of a frame is for the browser
 const SOONEST = 16; // ms
-const ROUND = 100; // ms in which every panel has its turn
 const APART = 50; // ms: no panel is drawn sooner again because of news
 const LEAST = 6; // panels that a frame may draw, however few there are
 const FRAME = 17; // ms
-const LATEST = 34; // ms: what a late frame left undone is not made up for in one
+const LONGEST = 100; // ms: what a later frame left undone is not made up for
+const SHARE = 0.25; // of a frame's time is for drawing; the rest is for the browser
 
 interface Item {
   drawn: Drawn;
   visible: boolean;
+  row: number; // px from the top of the page, which panels of one row share
   asked: boolean; // it has news
   urgent: boolean; // it came into sight, or changes under the viewer's hand
   due: number; // when it moves on by itself
@@ -40,6 +43,9 @@ export class Schedule {
   private readonly still = window.matchMedia("(prefers-reduced-motion: reduce)");
   private seen = 0; // how many are visible
   private next = 0; // where in the order the next frame goes on
+  private credit = 0; // how many panels may be drawn: a row is begun while it is above 0, and may end below
+  private readonly pace = new Pace();
+  private asked = 0; // when the frame was asked for
   private frame = 0;
   private timer = 0;
   private wakes = Number.POSITIVE_INFINITY;
@@ -54,6 +60,7 @@ export class Schedule {
           if (!item) continue;
           if (item.visible !== e.isIntersecting) this.seen += e.isIntersecting ? 1 : -1;
           item.visible = e.isIntersecting;
+          item.row = Math.round(e.boundingClientRect.top + window.scrollY);
           if (item.visible) item.urgent = true;
         }
         this.ask();
@@ -64,7 +71,7 @@ export class Schedule {
   }
 
   add(drawn: Drawn): void {
-    const item: Item = { drawn, visible: false, asked: true, urgent: false, due: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY };
+    const item: Item = { drawn, visible: false, row: 0, asked: true, urgent: false, due: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY };
     this.items.set(drawn, item);
     this.byElement.set(drawn.element, item);
     this.order.push(item);
@@ -115,19 +122,25 @@ export class Schedule {
     // With reduced motion pictures step once a second.
     const wait = this.still.matches ? this.last + SLOWEST - performance.now() : 0;
     if (wait > 0) this.wake(performance.now() + wait);
-    else this.frame = requestAnimationFrame(this.turn);
+    else {
+      this.asked = performance.now();
+      this.frame = requestAnimationFrame(this.turn);
+    }
   }
 
   private run(): void {
     this.frame = 0;
     const started = performance.now();
-    const passed = Math.min(Math.max(started - this.last, FRAME), LATEST);
     this.last = started;
+    const waited = Math.min(Math.max(started - this.asked, FRAME), LONGEST);
+    this.pace.came(waited);
     const { order, turns } = this;
-    const most = Math.max(LEAST, Math.ceil((this.seen * passed) / ROUND));
+    const gain = Math.max(LEAST, (this.seen * waited) / this.pace.round);
+    this.credit = Math.min(this.credit + gain, gain);
+    const budget = waited * SHARE;
     const now = this.now();
     const from = this.next < order.length ? this.next : 0;
-    let news = 0;
+    let row = Number.NaN; // the one that was begun
     let left = false;
     let soonest = Number.POSITIVE_INFINITY;
     turns.length = 0;
@@ -140,12 +153,16 @@ export class Schedule {
         if (due < soonest) soonest = due;
         continue;
       }
-      if ((!item.urgent && news >= most) || (turns.length > 0 && performance.now() - started > BUDGET)) {
+      const waits = !item.urgent && (left || (item.row !== row && this.credit <= 0));
+      if (waits || (turns.length > 0 && performance.now() - started > budget)) {
         if (!left) this.next = place;
         left = true;
         continue;
       }
-      if (!item.urgent) news++;
+      if (!item.urgent) {
+        row = item.row;
+        this.credit--;
+      }
       item.asked = item.urgent = false;
       item.last = started;
       item.due = started + Math.min(Math.max(item.drawn.draw(now), SOONEST), SLOWEST);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axisFor, labels } from "./axis";
+import { axisFor, axisScale, labels } from "./axis";
 import { json } from "./testdata";
 import { age, figure, fullText, rate, rhythm, scaleFor, scaleOver } from "./value";
 
@@ -24,8 +24,8 @@ test("axes are those of the server", () => {
   const axes = json("../views/testdata/axes.json");
   assert.ok(axes.length > 10);
   for (const c of axes) {
-    const a = axisFor(c.unit, c.lo, c.hi, c.whole);
-    assert.deepEqual(labels(a, scaleFor(c.unit, Math.max(Math.abs(a.lo), Math.abs(a.hi)), c.whole)), c.labels, JSON.stringify(c));
+    const a = axisFor(c.unit, c.lo, Math.max(c.hi, c.max ?? c.hi), c.whole);
+    assert.deepEqual(labels(a, axisScale(a, scaleOver(c.unit, c.lo, c.hi, c.whole), c.unit, c.whole)), c.labels, JSON.stringify(c));
   }
 });
 

@@ -101,8 +101,16 @@ func parseSettings(args []string, getenv func(string) string, stdout, stderr io.
 	if err == nil && flags.NArg() > 0 {
 		err = fmt.Errorf("unexpected %q", flags.Arg(0))
 	}
-	return set, errors.Join(err, fromEnvironment(flags, getenv))
+	err = errors.Join(err, fromEnvironment(flags, getenv))
+	if set.retention < leastRetention {
+		err = errors.Join(err, fmt.Errorf("--retention %v: it is %v at least", set.retention, leastRetention))
+	}
+	return set, err
 }
+
+// leastRetention leaves the store's keeper the time to come round: a stream expires
+// after twice the retention, and would while it is written if that were less.
+const leastRetention = time.Minute
 
 // fromEnvironment sets the flags that the command line does not.
 func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {

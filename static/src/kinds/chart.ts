@@ -1,7 +1,7 @@
 // Lines, areas and stacks over time, drawn straight from the readings that the
 // feeds hold. The line stops where readings stop and is never joined over a gap.
 
-import { type Axis, axisFor, labels, ticks } from "../axis";
+import { type Axis, axisFor, axisScale, labels, ticks } from "../axis";
 import type { Palette } from "../colours";
 import { attribute, el } from "../dom";
 import type { State } from "../freshness";
@@ -9,7 +9,7 @@ import { Legend } from "../legend";
 import type { Line, View } from "../lines";
 import { Rail, type RailItem } from "../rail";
 import { firstRound, roundTimes, stepFor, timeLabel, type Zone } from "../times";
-import { age, figure, type Scale, scaleFor } from "../value";
+import { age, figure, type Scale } from "../value";
 import { Tip } from "../tip";
 import type { Around, Body } from "./body";
 import { drawBelow, drawLines, type Picture } from "./paint";
@@ -47,6 +47,7 @@ export class Chart implements Body {
   private checked = Number.NEGATIVE_INFINITY;
   private fittedFor = "";
   private scale: Scale = { divisor: 1, unit: "", decimals: 0 };
+  private figures = this.scale; // how the figures were printed when the axis was labelled
   private ylabels: string[] = [];
   private ysplits: number[] = [];
   private compact = false;
@@ -173,6 +174,8 @@ export class Chart implements Body {
     if (config.min < lo) lo = config.min; // false when it is NaN
     if (config.max > hi) hi = config.max;
     if (lo > hi) return;
+    const figures = lines.numbers[0]!.scale;
+    if (figures.divisor !== this.figures.divisor || figures.unit !== this.figures.unit) this.label({ ...this.axis }, unit, whole);
     const span = view.to - view.from;
     const forWhat = `${unit} ${span} ${view.live ? "live" : view.from}`;
     const at = view.live ? view.now : 0;
@@ -185,10 +188,16 @@ export class Chart implements Body {
     this.fitted = at;
     this.fittedFor = forWhat;
     if (own.lo === this.axis.lo && own.hi === this.axis.hi && own.step === this.axis.step && this.ylabels.length > 0) return;
-    this.axis = own;
-    this.scale = scaleFor(unit, Math.max(Math.abs(own.lo), Math.abs(own.hi)), whole);
-    this.ysplits = ticks(own);
-    this.ylabels = labels(own, this.scale);
+    this.label(own, unit, whole);
+  }
+
+  /** label takes an axis and prints it in the unit of the figures beside it. */
+  private label(axis: Axis, unit: string, whole: boolean): void {
+    this.axis = axis;
+    this.figures = this.around.lines.numbers[0]!.scale;
+    this.scale = axisScale(axis, this.figures, unit, whole);
+    this.ysplits = ticks(axis);
+    this.ylabels = labels(axis, this.scale);
   }
 
   private measure(): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { spread } from "./rail";
-import { byteLength } from "./socket";
+import { byteLength } from "./websocket";
 import { topicPath } from "./address";
 
 test("bytes are counted as the server counts them", () => {

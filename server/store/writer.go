@@ -1,0 +1,223 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	mostFlights = 32                    // pipelines of writes under way, each on a connection of its own
+	warmConns   = 32                    // connections that are made before they are needed
+	freeFlights = 4                     // pipelines that leave at once, whoever is in them
+	departEvery = 15 * time.Millisecond // between two further ones
+	mostCmds    = 256                   // commands in one pipeline, unless one append has more
+	mostBytes   = 64 << 10              // bytes in one, likewise: a thin line carries it in time
+)
+
+// writer sends all writes. Those that are ready at the same time share a pipeline,
+// and several pipelines are under way at once: a link with a round trip of 200 ms
+// carries as many pushes as a near one, and none of them waits for the reply to
+// another. What a pipeline brought is told command by command; when it was cut,
+// those without a reply have failed with the cut.
+type writer struct {
+	db    redis.UniversalClient
+	ctx   context.Context
+	spawn func(func())
+	alone bool // appends share nothing: in a Cluster one would wait for the servers of all
+
+	mu      sync.Mutex // guards:
+	queue   []*order
+	flights int       // pipelines under way
+	last    time.Time // when the last one left
+	heard   time.Time // when the last one with a reply came back, or one left and none was under way
+	silent  bool      // the last one came back without a reply
+	timed   bool      // a timer runs until the next one may
+}
+
+// order is the commands of one append, which stay together and in their order.
+type order struct {
+	cmds  []*redis.Cmd
+	bytes int
+	done  chan struct{}
+}
+
+// send sends commands and returns them, or when ctx ends before there are replies
+// others in their place, which say whether anything was sent.
+func (w *writer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
+	o := &order{cmds: cmds, done: make(chan struct{})}
+	for _, cmd := range cmds {
+		o.bytes += bytesOf(cmd.Args())
+	}
+	w.mu.Lock()
+	w.queue = append(w.queue, o)
+	w.depart()
+	w.mu.Unlock()
+	var err error
+	select {
+	case <-o.done:
+		return cmds
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-w.ctx.Done():
+		err = redis.ErrClosed
+	}
+	if !w.withdraw(o) {
+		err = context.Canceled // the pipeline goes on, and who it belongs to does not wait
+	} else {
+		err = &dialError{err}
+	}
+	instead := make([]*redis.Cmd, len(cmds))
+	for i := range instead {
+		instead[i] = redis.NewCmd(ctx)
+		instead[i].SetErr(err)
+	}
+	return instead
+}
+
+// withdraw reports whether an order was still waiting.
+func (w *writer) withdraw(o *order) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.queue {
+		if w.queue[i] == o {
+			w.queue = append(w.queue[:i], w.queue[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// depart starts pipelines for what waits, as far as it may. The caller holds w.mu.
+func (w *writer) depart() {
+	for len(w.queue) > 0 {
+		if w.flights == 0 {
+			w.heard = time.Now()
+		} else if !w.alone && (w.silent || time.Since(w.heard) > silentAfter) {
+			return // what waits is known not to have been sent
+		}
+		if !w.alone && w.flights >= freeFlights {
+			if w.timed || w.flights >= mostFlights {
+				return
+			}
+			if wait := departEvery - time.Since(w.last); wait > 0 {
+				w.timed = true
+				time.AfterFunc(wait, func() {
+					w.mu.Lock()
+					defer w.mu.Unlock()
+					w.timed = false
+					w.depart()
+				})
+				return
+			}
+		}
+		w.flights++
+		group := w.take()
+		w.spawn(func() { w.fly(group) })
+	}
+}
+
+// take takes from the queue what fits into one pipeline. The caller holds w.mu.
+func (w *writer) take() []*order {
+	w.last = time.Now()
+	n, cmds, bytes := 0, 0, 0
+	for _, o := range w.queue {
+		cmds, bytes = cmds+len(o.cmds), bytes+o.bytes
+		if n > 0 && (w.alone || w.silent || cmds > mostCmds || bytes > mostBytes) {
+			break
+		}
+		n++
+	}
+	group := w.queue[:n:n]
+	if w.queue = w.queue[n:]; len(w.queue) == 0 {
+		w.queue = nil
+	}
+	return group
+}
+
+// fly sends one pipeline after the other until nothing waits. After one that
+// brought no reply a single append finds out how the server is.
+func (w *writer) fly(group []*order) {
+	for group != nil {
+		silent := w.exec(group)
+		w.mu.Lock()
+		w.flights--
+		if w.silent = silent; !silent {
+			w.heard = time.Now()
+		}
+		group = nil
+		if len(w.queue) > 0 && (!silent || w.flights == 0) {
+			w.flights++
+			group = w.take()
+			w.depart()
+		}
+		w.mu.Unlock()
+	}
+}
+
+// warm makes connections, so that none is dialled, in three round trips, at the
+// moment when the link gets slow.
+func (w *writer) warm(ctx context.Context) {
+	client, ok := w.db.(*redis.Client)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	var work sync.WaitGroup
+	conns := make([]*redis.Conn, warmConns)
+	for i := range conns {
+		conns[i] = client.Conn()                         // one of its own until it is closed
+		work.Go(func() { _ = conns[i].Ping(ctx).Err() }) // what cannot be made is made when it is needed
+	}
+	work.Wait()
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+}
+
+func (w *writer) exec(group []*order) (silent bool) {
+	ctx, cancel := context.WithTimeout(w.ctx, writeBudget)
+	defer cancel()
+	pipe := w.db.Pipeline()
+	for _, o := range group {
+		for _, cmd := range o.cmds {
+			if cmd.Name() == "xadd" { // all else may be done twice
+				_ = pipe.Process(ctx, noRetry{cmd}) // only queued
+			} else {
+				_ = pipe.Process(ctx, cmd)
+			}
+		}
+	}
+	if err := exec(ctx, pipe); err != nil { // each command holds its own
+		kind, _ := judge(err)
+		silent = kind == kindTimeout
+	}
+	for _, o := range group {
+		close(o.done)
+	}
+	return silent
+}
+
+func bytesOf(args []any) int {
+	n := 0
+	for _, arg := range args {
+		n += 16
+		switch arg := arg.(type) {
+		case string:
+			n += len(arg)
+		case []byte:
+			n += len(arg)
+		}
+	}
+	return n
+}
+
+// noRetry keeps the cluster client from sending a command again after a cut
+// connection: an XADD may have happened. It still follows MOVED and ASK, which
+// are said instead of doing anything.
+type noRetry struct{ *redis.Cmd }
+
+func (noRetry) NoRetry() bool { return true }
