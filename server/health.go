@@ -38,6 +38,8 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	}
 	if s.o.MemoryOnly {
 		kept = "memory only: readings are gone when this process ends"
+	} else if s.o.Embedded != nil {
+		kept = "a file of this process"
 	}
 	status, word, code := http.StatusOK, "ready", "ok"
 	if state.Code != store.Well {

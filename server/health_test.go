@@ -77,6 +77,7 @@ func TestHowTheStoreIs(t *testing.T) {
 			if a := s.Do(http.MethodPost, "/t/orders", "42"); a.Status != http.StatusOK {
 				t.Fatalf("%d %s", a.Status, a.Body)
 			}
+			eventuallyReady(t, s)
 			if status, r := readiness(t, s); status != http.StatusOK || r.Status != "ready" || r.Checks.Store != "ok" || r.Checks.Replica != "ok" || r.Store != "redis" || r.Since != 0 {
 				t.Errorf("%d %+v", status, r)
 			}
@@ -201,6 +202,25 @@ func TestTheOutcomeOfAPush(t *testing.T) {
 	for value, there := range there {
 		if strings.Contains(a.Body, ","+value+"\n") != there {
 			t.Errorf("%s is there: %v: %s", value, !there, a.Body)
+		}
+	}
+}
+
+// eventuallyReady waits until a server that has just started is ready: five Redis
+// servers start at once beside it.
+func eventuallyReady(t *testing.T, s *servertest.Server) {
+	t.Helper()
+	tick, late := time.NewTicker(20*time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for {
+		status, r := readiness(t, s)
+		if status == http.StatusOK {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("not ready after 20 s: %d %+v", status, r)
 		}
 	}
 }

@@ -75,7 +75,7 @@ type pushedEntry struct {
 }
 
 func newRoaming(t *testing.T, seed uint64, met map[string]int) *roaming {
-	memory, err := embedded.Start()
+	memory, err := embedded.Start(embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func newRoaming(t *testing.T, seed uint64, met map[string]int) *roaming {
 		r.replicas = append(r.replicas, servertest.New(t, &servertest.Options{Change: func(o *server.Options) {
 			o.Replica = name
 			// A short stream, so that what a viewer missed is sometimes gone.
-			o.Store = store.Options{URL: embedded.URL, Dial: memory.Dial, MaxEntries: 60, CountOnly: true}
+			o.Store = store.Options{URL: embedded.URL, Dial: memory.Dial, MaxEntries: 60}
 		}}))
 	}
 	for i := range 5 {

@@ -90,14 +90,14 @@ func TestAPollOutlivesEveryDeadline(t *testing.T) {
 // reason to answer it again and again, and ends when it ends.
 func TestAPollTellsOfTheStoreOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		memory, err := embedded.Start()
+		memory, err := embedded.Start(embedded.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(memory.Close)
 		line := &cuttable{dial: memory.Dial}
 		s := servertest.New(t, &servertest.Options{Change: func(o *server.Options) {
-			o.Store = store.Options{URL: embedded.URL, Dial: line.connect, MaxEntries: embedded.MaxEntries, CountOnly: true}
+			o.Store = store.Options{URL: embedded.URL, Dial: line.connect}
 		}})
 		s.Push("orders", "1")
 		viewer := s.Poller(servertest.Subscription{Topics: []string{"orders"}})

@@ -51,8 +51,8 @@ func newMetrics(version string) *metrics {
 }
 
 // watch adds what the parts count by themselves.
-func (m *metrics) watch(s *store.Store, h *hub.Hub, l *live.Live) {
-	m.registry.MustRegister(&parts{s, h, l})
+func (m *metrics) watch(s *store.Store, h *hub.Hub, l *live.Live, embedded func() EmbeddedStats) {
+	m.registry.MustRegister(&parts{s, h, l, embedded})
 }
 
 func (m *metrics) observe(delay time.Duration, readings int) {
@@ -73,6 +73,40 @@ type parts struct {
 	store *store.Store
 	hub   *hub.Hub
 	live  *live.Live
+
+	embedded func() EmbeddedStats // nil with a Redis
+}
+
+// EmbeddedStats is what the store of this process says of itself.
+type EmbeddedStats struct {
+	Keys, Bytes      int64 // now
+	LogBytes         int64 // of the file, now
+	Commands, Errors int64
+	Expired          int64  // keys whose time had come
+	Evicted          int64  // entries that went because memory was full
+	Compactions      int64  // of the file
+	Broken           string // why the file cannot be written now
+}
+
+var embeddedFigures = []struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(EmbeddedStats) int64
+}{
+	{"readout_embedded_keys", "Keys in the store of this process.", gauge, func(e EmbeddedStats) int64 { return e.Keys }},
+	{"readout_embedded_bytes", "Bytes that they take, roughly.", gauge, func(e EmbeddedStats) int64 { return e.Bytes }},
+	{"readout_embedded_file_bytes", "Bytes of its file.", gauge, func(e EmbeddedStats) int64 { return e.LogBytes }},
+	{"readout_embedded_file_broken", "1 while its file cannot be written and pushes are refused.", gauge, func(e EmbeddedStats) int64 {
+		if e.Broken != "" {
+			return 1
+		}
+		return 0
+	}},
+	{"readout_embedded_compactions_total", "How often its file was written anew.", counter, func(e EmbeddedStats) int64 { return e.Compactions }},
+	{"readout_embedded_evicted_total", "Entries that went because its memory was full, oldest of the fullest streams first.", counter, func(e EmbeddedStats) int64 { return e.Evicted }},
+	{"readout_embedded_expired_total", "Its keys whose time had come.", counter, func(e EmbeddedStats) int64 { return e.Expired }},
+	{"readout_embedded_commands_total", "Commands that it executed.", counter, func(e EmbeddedStats) int64 { return e.Commands }},
+	{"readout_embedded_errors_total", "Commands that it refused.", counter, func(e EmbeddedStats) int64 { return e.Errors }},
 }
 
 type figure struct {
@@ -121,6 +155,12 @@ func (p *parts) Collect(out chan<- prometheus.Metric) {
 	stored, fanned, open := p.store.Stats(), p.hub.Stats(), p.live.Stats()
 	for _, f := range figures {
 		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(f.name, f.help, nil, nil), f.kind, float64(f.value(stored, fanned)))
+	}
+	if p.embedded != nil {
+		now := p.embedded()
+		for _, f := range embeddedFigures {
+			out <- prometheus.MustNewConstMetric(prometheus.NewDesc(f.name, f.help, nil, nil), f.kind, float64(f.value(now)))
+		}
 	}
 	errors := prometheus.NewDesc("readout_append_errors_total", "Pushes that the store did not take, by kind.", []string{"kind"}, nil)
 	for kind, n := range stored.AppendErrors {

@@ -20,6 +20,9 @@ type Options struct {
 	Store      store.Options
 	MemoryOnly bool // the store forgets everything when the process ends; pages and /readyz say so
 
+	// Embedded tells of the store of this process, if it has one.
+	Embedded func() EmbeddedStats
+
 	Dashboards   string          // directory of dashboards; empty for the built-in ones only
 	Tokens       *access.Tokens  // nil for an open server: no tokens, served to this machine's own names only
 	PublicURL    string          // how browsers reach this server, https://readout.example; empty for what they ask for

@@ -117,7 +117,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		MemoryOnly: o.MemoryOnly, Retention: o.Store.Retention, Own: s.own, Development: o.Development,
 	})
 	s.keepProbing()
-	s.metrics.watch(s.store, s.hub, s.live)
+	s.metrics.watch(s.store, s.hub, s.live, o.Embedded)
 	s.router = s.newRouter()
 	s.http = &http.Server{
 		Handler:           s.router,

@@ -1,67 +1,104 @@
 // Package embedded is the store that runs inside the process when no Redis is
-// given. It is memory only: its readings are gone when the process ends. For now
-// it is miniredis, which is meant for tests and demonstrations: its reads grow
-// with the length of a stream, so use MaxEntries and CountOnly in
-// store.Options.
+// given: a small Redis server that speaks RESP over connections in memory, so
+// that server/store has one code path. It knows the commands that server/store
+// uses and answers them as Redis 7.0 does.
+//
+//	client.go reads commands and answers -> commands.go the table -> keys.go, values.go, streams.go -> stream.go, block.go
+//	log.go writes what has changed to readout.aof before the answer goes; load.go reads it, compact.go writes it anew
+//
+// The log is in the form of Redis's own: redis-cli --pipe < readout.aof moves
+// everything to a Redis.
 package embedded
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"time"
-
-	"github.com/alicebob/miniredis/v2"
-	"github.com/alicebob/miniredis/v2/server"
 )
 
-const (
-	// URL is what store.Options take beside Dial. Its address is never dialled; it
-	// is one and not a name, because go-redis may look names up.
-	URL = "redis://127.0.0.1:0"
-	// MaxEntries is the most entries of one stream that this server reads quickly.
-	MaxEntries = 600
-)
+// URL is what store.Options take beside Dial. Its address is never dialled; it is
+// one and not a name, because go-redis may look names up.
+const URL = "redis://127.0.0.1:0"
 
-// Server is a Redis server that is reached through Dial only; it opens no port.
+// Limits bound what a Server holds.
+type Limits struct {
+	Memory int // bytes of all values, roughly; above it the oldest entries of the fullest streams go; 0 for no bound
+}
+
+// Options of a Server. The zero value is one in memory only.
+type Options struct {
+	Data   string // the directory of the log; empty for memory only
+	Sync   Sync   // default SyncEverySecond
+	Limits Limits
+	Logger *slog.Logger
+
+	disk disk // of a test
+}
+
+// Stats are counts since the start, and what there is now.
+type Stats struct {
+	Keys, Bytes      int64 // now
+	LogBytes         int64 // of the file, now
+	Commands, Errors int64
+	Expired          int64 // keys whose time had come
+	Evicted          int64 // entries that went because memory was full
+	Compactions      int64
+	Broken           string // why the log cannot be written now
+}
+
+// Server is a Redis server that is reached through Dial, and through a port if
+// Listen is called.
 type Server struct {
-	redis  *miniredis.Miniredis
-	served *server.Server // of redis
-	stop   context.CancelFunc
-	clock  sync.WaitGroup
+	db     *db
+	say    *slog.Logger
+	unlock func()
+	done   chan struct{} // closed by Close
 
-	mu     sync.Mutex // keeps dials and Close apart, which miniredis does not; guards closed
-	closed bool
+	mu        sync.Mutex // guards the fields below
+	closed    bool
+	conns     map[net.Conn]struct{}
+	listeners []net.Listener
+	work      sync.WaitGroup
 }
 
-// Start starts an empty server. The caller ends it with Close, after the store.
-func Start() (*Server, error) {
-	m := miniredis.NewMiniRedis()
-	conn, err := m.Dial() // starts it without a listener
-	if err != nil {
-		return nil, err
+// Start starts a server with what its directory holds. The caller ends it with
+// Close, after the store.
+func Start(o Options) (*Server, error) {
+	if o.Sync == "" {
+		o.Sync = SyncEverySecond
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{redis: m, served: m.Server(), stop: stop}
-	s.clock.Go(func() { s.expire(ctx) })
-	return s, conn.Close()
-}
-
-// expire lets keys age. Miniredis could do it itself with every command, but
-// then every command would sort all keys.
-func (s *Server) expire(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	last := time.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-tick.C:
-			s.redis.FastForward(now.Sub(last))
-			last = now
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{db: newDB(o.Limits), say: o.Logger, unlock: func() {}, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	if o.Data != "" && o.disk == nil {
+		if err := os.MkdirAll(o.Data, 0o700); err != nil {
+			return nil, err
 		}
+		unlock, err := lock(o.Data)
+		if err != nil {
+			return nil, err
+		}
+		s.unlock, o.disk = unlock, directory(o.Data)
 	}
+	if o.disk != nil {
+		l, err := openLog(s.db, o.disk, o.Sync, o.Logger)
+		if err != nil {
+			s.unlock()
+			return nil, err
+		}
+		s.db.log = l
+		l.stopped.Go(l.run)
+	}
+	s.db.mu.Lock()
+	s.db.timer = time.AfterFunc(time.Hour, s.db.sweep)
+	s.db.schedule()
+	s.db.mu.Unlock()
+	return s, nil
 }
 
 // Dial connects to the server whatever the address. It fits store.Options.Dial.
@@ -69,81 +106,102 @@ func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	near, far := pipe()
+	if !s.serve(far, far.in.done) {
 		return nil, net.ErrClosed
 	}
-	near, far := net.Pipe()
-	s.served.ServeConn(newReplies(far))
 	return near, nil
 }
 
-// Close ends the server and every connection to it, and forgets all readings.
-func (s *Server) Close() {
-	s.stop()
-	s.clock.Wait()
+// Listen also serves a loopback port, for redis-cli and other programs; it
+// returns the address.
+func (s *Server) Listen(address string) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", err
+	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return "", errors.Join(net.ErrClosed, l.Close())
+	}
+	s.listeners = append(s.listeners, l)
+	s.work.Go(func() { s.serveAll(l) })
+	return l.Addr().String(), nil
+}
+
+// serve serves a connection until it ends. gone is closed when its other end is.
+func (s *Server) serve(conn net.Conn, gone <-chan struct{}) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = conn.Close()
+		return false
+	}
+	s.conns[conn] = struct{}{}
+	s.work.Go(func() {
+		c := &client{db: s.db, conn: conn, gone: gone, say: s.say}
+		c.serve()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.conns, conn)
+	})
+	return true
+}
+
+// Stats returns the counters.
+func (s *Server) Stats() Stats {
+	l := s.db.log
+	size := int64(0)
+	if l != nil {
+		l.mu.Lock()
+		size = l.size
+		l.mu.Unlock()
+	}
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	out := s.db.stats
+	out.Keys, out.Bytes, out.LogBytes = int64(s.db.count), int64(s.db.bytes), size
+	if l != nil && l.broken != nil {
+		out.Broken = l.broken.Error()
+	}
+	return out
+}
+
+// Compact writes the log anew now.
+func (s *Server) Compact() error {
+	if s.db.log == nil {
+		return nil
+	}
+	return s.db.log.compact()
+}
+
+// Close ends the server and every connection to it. Without a directory all
+// readings are gone.
+func (s *Server) Close() {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
 	s.closed = true
+	close(s.done)
+	for _, l := range s.listeners {
+		_ = l.Close()
+	}
+	for conn := range s.conns {
+		_ = conn.Close()
+	}
 	s.mu.Unlock()
-	s.redis.Close()
-}
-
-// replies is the server's end of a connection, with room for replies that the
-// other end does not read yet. A bare pipe has none: a long pipeline would wait
-// for its replies to be read, and its sender first wants to finish writing.
-type replies struct {
-	net.Conn
-	mu      sync.Mutex
-	more    *sync.Cond
-	waiting []byte
-	closed  bool
-}
-
-func newReplies(conn net.Conn) *replies {
-	r := &replies{Conn: conn}
-	r.more = sync.NewCond(&r.mu)
-	go r.pump() // ends with Close, which the server calls when either end closes
-	return r
-}
-
-// Write takes the reply and returns at once.
-func (r *replies) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return 0, net.ErrClosed
-	}
-	r.waiting = append(r.waiting, b...)
-	r.more.Signal()
-	return len(b), nil
-}
-
-// Close ends the connection; replies that were not read are dropped.
-func (r *replies) Close() error {
-	r.mu.Lock()
-	r.closed = true
-	r.more.Signal()
-	r.mu.Unlock()
-	return r.Conn.Close()
-}
-
-func (r *replies) pump() {
-	for {
-		r.mu.Lock()
-		for len(r.waiting) == 0 && !r.closed {
-			r.more.Wait()
-		}
-		b := r.waiting
-		r.waiting = nil
-		closed := r.closed
-		r.mu.Unlock()
-		if closed {
-			return
-		}
-		if _, err := r.Conn.Write(b); err != nil {
-			_ = r.Close()
-			return
+	s.work.Wait()
+	s.db.mu.Lock()
+	s.db.timer.Stop()
+	l := s.db.log
+	s.db.mu.Unlock()
+	if l != nil {
+		if err := l.close(); err != nil {
+			l.say.Error("the store's file could not be closed", "err", err)
 		}
 	}
+	s.unlock()
 }

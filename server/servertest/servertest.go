@@ -49,13 +49,13 @@ func New(tb testing.TB, o *Options) *Server {
 	if o.Redis != "" {
 		so.Store.URL = o.Redis
 	} else {
-		memory, err := embedded.Start()
+		memory, err := embedded.Start(embedded.Options{})
 		if err != nil {
 			tb.Fatal(err)
 		}
 		tb.Cleanup(memory.Close)
 		so.MemoryOnly = true
-		so.Store = store.Options{URL: embedded.URL, Dial: memory.Dial, MaxEntries: embedded.MaxEntries, CountOnly: true}
+		so.Store = store.Options{URL: embedded.URL, Dial: memory.Dial}
 	}
 	if o.Change != nil {
 		o.Change(&so)

@@ -25,7 +25,7 @@ type backend struct {
 
 func onEmbedded(t testing.TB) *backend {
 	t.Helper()
-	server, err := embedded.Start()
+	server, err := embedded.Start(embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func onEmbedded(t testing.TB) *backend {
 	raw := redis.NewClient(&redis.Options{Addr: "127.0.0.1:0", Dialer: server.Dial, Protocol: 2, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
 	t.Cleanup(func() { _ = raw.Close() })
-	return &backend{raw: raw, options: store.Options{URL: embedded.URL, Dial: server.Dial, MaxEntries: embedded.MaxEntries, CountOnly: true}}
+	return &backend{raw: raw, options: store.Options{URL: embedded.URL, Dial: server.Dial}, counts: true}
 }
 
 func onRedis(t testing.TB) *backend {

@@ -278,9 +278,6 @@ func (s *Store) readInfo(l *look, reply any) error {
 			l.last = id
 		}
 	}
-	if l.added == reading.Unknown && s.options.CountOnly && l.length < s.options.MaxEntries {
-		l.added = l.length // nothing trims this stream before it is full
-	}
 	return nil
 }
 

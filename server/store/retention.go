@@ -97,7 +97,7 @@ func (s *Store) trim(ctx context.Context) error {
 
 // trimOne queues that a stream loses what is older than the retention at a time.
 func (s *Store) trimOne(ctx context.Context, pipe redis.Pipeliner, key string, now int64) {
-	if oldest := now - s.options.Retention.Milliseconds(); oldest > 0 && !s.options.CountOnly {
+	if oldest := now - s.options.Retention.Milliseconds(); oldest > 0 {
 		queue(ctx, pipe, 1, "xtrim", key, "minid", "~", strconv.FormatInt(oldest, 10)+"-0")
 		s.stats.trims.Add(1)
 	}

@@ -3,39 +3,26 @@ package store
 import (
 	"context"
 	"crypto/sha1"
-	_ "embed" // the scripts
 	"encoding/hex"
 
 	"github.com/redis/go-redis/v9"
+
+	"readout/server/store/scripts"
 )
-
-//go:embed scripts/claim.lua
-var claimSource string
-
-//go:embed scripts/append.lua
-var appendSource string
-
-//go:embed scripts/describe.lua
-var describeSource string
-
-//go:embed scripts/forget.lua
-var forgetSource string
-
-//go:embed scripts/delete.lua
-var deleteSource string
 
 // script is one atomic step. Its source says what it does; its keys share a shard.
 type script struct{ source, sha string }
 
 var (
-	claimScript    = newScript(claimSource)
-	appendScript   = newScript(appendSource)
-	describeScript = newScript(describeSource)
-	forgetScript   = newScript(forgetSource)
-	deleteScript   = newScript(deleteSource)
+	claimScript    = newScript("claim")
+	appendScript   = newScript("append")
+	describeScript = newScript("describe")
+	forgetScript   = newScript("forget")
+	deleteScript   = newScript("delete")
 )
 
-func newScript(source string) script {
+func newScript(name string) script {
+	source := scripts.Text(name)
 	sum := sha1.Sum([]byte(source)) // Redis names scripts by it; nothing is kept secret by it
 	return script{source, hex.EncodeToString(sum[:])}
 }

@@ -45,9 +45,6 @@ type Options struct {
 	Retention time.Duration
 	// MaxEntries is the most entries of one stream, a fuse against a flood; default 10,000.
 	MaxEntries int64
-	// CountOnly leaves trimming by time out, for a server that is slow at it:
-	// then MaxEntries alone bounds a stream, until it expires.
-	CountOnly bool
 	// Replica names this process among those on the same store; default random.
 	Replica string
 	Logger  *slog.Logger // default: no log

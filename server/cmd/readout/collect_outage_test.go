@@ -136,12 +136,12 @@ func stored(t *testing.T, o store.Options, n int) {
 // The collector keeps everything on its disk, and all of it arrives once.
 func TestOutageOfTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		memory, err := embedded.Start()
+		memory, err := embedded.Start(embedded.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer memory.Close()
-		kept := store.Options{URL: embedded.URL, Dial: memory.Dial, MaxEntries: 10_000, CountOnly: true}
+		kept := store.Options{URL: embedded.URL, Dial: memory.Dial}
 		f := newFar(t, servertest.Options{Change: func(o *server.Options) { o.Store = kept }})
 		p := f.pusher(t.TempDir())
 		for i := range 900 {

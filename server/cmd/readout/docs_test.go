@@ -46,7 +46,7 @@ func TestDocsNameTheFlagsOfServe(t *testing.T) {
 	if !slices.Equal(has, documented) {
 		t.Errorf("serve has    %v\nserve.md says %v", has, documented)
 	}
-	for _, name := range names(`\s--([a-z][a-z-]+)`, regexp.MustCompile(`(?m)^readout (token|push|collect|tail).*$`).ReplaceAllString(string(page), "")) {
+	for _, name := range names(`\s--([a-z][a-z-]+)`, regexp.MustCompile(`(?m)^readout (token|push|collect|tail|store).*$`).ReplaceAllString(string(page), "")) {
 		if !slices.Contains(has, name) {
 			t.Errorf("serve.md speaks of --%s", name)
 		}

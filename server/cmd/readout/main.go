@@ -24,6 +24,7 @@ Usage: readout COMMAND [FLAGS]
   collect   push this machine's figures to a server
   token     make a token for a server that is not open to everyone
   dashboard check dashboard documents, or print a built-in one
+  store     look into what serve --data keeps, move it to a Redis and back
   key       print the Redis key of a topic's stream
   version   print the version
 
@@ -59,6 +60,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return runCollect(ctx, args, stdin, stdout, stderr)
 	case "key":
 		return runKey(ctx, args, stdin, stdout, stderr)
+	case "store":
+		return runStore(ctx, args, getenv, stdin, stdout, stderr)
 	case "token":
 		return runToken(args, stdout, stderr)
 	case "dashboard":

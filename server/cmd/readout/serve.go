@@ -9,7 +9,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +31,9 @@ can also be set by its environment variable, READOUT_ and the name: READOUT_LIST
 Examples:
   # for yourself, on this machine; readings are kept in memory
   readout serve
+
+  # the same, and readings survive a restart
+  readout serve --data ./data
 
   # readings in Redis, so that they outlive this process and others can serve them too
   readout serve --redis redis://localhost:6379
@@ -51,6 +56,7 @@ type settings struct {
 	embedOrigins, dashboards         string
 	collect                          collected
 	insecureOpen, development        bool
+	data, sync, memory, storeListen  string
 	retention                        time.Duration
 }
 
@@ -83,6 +89,10 @@ func parseSettings(args []string, getenv func(string) string, stdout, stderr io.
 	flags.StringVar(&set.dashboards, "dashboards", "", "`DIRECTORY` of dashboards, one YAML or JSON file each; it is followed while the server runs")
 	flags.StringVar(&set.tokens, "tokens", "", "`FILE` of tokens (readout token makes them); none serves this machine only")
 	set.collect.flags(flags)
+	flags.StringVar(&set.data, "data", "", "`DIRECTORY` that keeps readings without a Redis; none keeps them in memory")
+	flags.StringVar(&set.sync, "sync", string(embedded.SyncEverySecond), "`WHEN` the file of --data is forced onto the disk: always, second or never")
+	flags.StringVar(&set.memory, "memory", "1GB", "`SIZE` of what is kept without a Redis; above it the oldest readings of the fullest topics go")
+	flags.StringVar(&set.storeListen, "store-listen", "", "`ADDRESS` at which redis-cli and other programs reach the store of this process, such as 127.0.0.1:6380; it asks for no password")
 	flags.StringVar(&set.publicURL, "public-url", "", "`URL` by which browsers reach this server")
 	flags.StringVar(&set.embedOrigins, "embed-origins", "", "`SITES` that may show ?view=embed in a frame, separated by spaces: https://status.example http://localhost:*")
 	flags.BoolVar(&set.insecureOpen, "insecure-open", false, "let everyone who reaches this server push and view, without tokens")
@@ -154,13 +164,16 @@ func serve(ctx context.Context, set settings, stdout, stderr io.Writer) (err err
 		return err
 	}
 	if set.redis == "" {
-		memory, err := embedded.Start()
+		kept, err := startEmbedded(set, log)
 		if err != nil {
 			return err
 		}
-		defer memory.Close()
-		o.MemoryOnly = true
-		o.Store.URL, o.Store.Dial, o.Store.MaxEntries, o.Store.CountOnly = embedded.URL, memory.Dial, embedded.MaxEntries, true
+		defer kept.Close()
+		o.MemoryOnly = set.data == ""
+		o.Store.URL, o.Store.Dial = embedded.URL, kept.Dial
+		o.Embedded = func() server.EmbeddedStats { return server.EmbeddedStats(kept.Stats()) }
+	} else if set.data != "" || set.storeListen != "" {
+		log.Warn("with --redis there is no store in this process: --data and --store-listen do nothing")
 	}
 
 	listener, err := listen(set)
@@ -184,6 +197,55 @@ func serve(ctx context.Context, set settings, stdout, stderr io.Writer) (err err
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
 	defer cancel()
 	return errors.Join(err, replica.Stop(stop))
+}
+
+// startEmbedded starts the store of this process.
+func startEmbedded(set settings, log *slog.Logger) (*embedded.Server, error) {
+	most, err := parseSize(set.memory)
+	if err != nil {
+		return nil, fmt.Errorf("--memory: %w", err)
+	}
+	policy := embedded.Sync(set.sync)
+	switch policy {
+	case embedded.SyncAlways, embedded.SyncEverySecond, embedded.SyncNever:
+	default:
+		return nil, fmt.Errorf("--sync %q: use always, second or never", set.sync)
+	}
+	host, _, err := net.SplitHostPort(set.storeListen)
+	if set.storeListen != "" && (err != nil || !loopback(host)) {
+		return nil, fmt.Errorf("--store-listen %q: use an address of this machine, such as 127.0.0.1:6380: whoever reaches it may do everything", set.storeListen)
+	}
+	s, err := embedded.Start(embedded.Options{Data: set.data, Sync: policy, Limits: embedded.Limits{Memory: most}, Logger: log})
+	if err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	if set.storeListen != "" {
+		if _, err := s.Listen(set.storeListen); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+// parseSize reads a number of bytes, with KB, MB or GB.
+func parseSize(text string) (int, error) {
+	number, unit := text, 1
+	for suffix, n := range map[string]int{"KB": 1e3, "MB": 1e6, "GB": 1e9} {
+		if rest, ok := strings.CutSuffix(strings.ToUpper(text), suffix); ok {
+			number, unit = strings.TrimSpace(rest), n
+		}
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > 1e6*1e9/unit {
+		return 0, fmt.Errorf("%q is no size; use one such as 512MB", text)
+	}
+	return n * unit, nil
 }
 
 // replica is a server with the collectors of its process.
@@ -270,8 +332,12 @@ func greet(w io.Writer, set settings, l net.Listener) {
 		}
 	}
 	fmt.Fprintf(w, "Readout %s is at %s\n", version(), base)
-	if set.redis == "" {
-		fmt.Fprintln(w, "memory only: readings are gone when this process ends; --redis URL keeps them")
+	switch {
+	case set.redis != "":
+	case set.data != "":
+		fmt.Fprintf(w, "Readings are kept in %s\n", set.data)
+	default:
+		fmt.Fprintln(w, "memory only: readings are gone when this process ends; --data DIR or --redis URL keeps them")
 	}
 	if set.tokens == "" {
 		fmt.Fprintf(w, "Send a reading: curl -d 42 %s/t/orders\n", strings.TrimPrefix(base, "http://"))
