@@ -102,7 +102,7 @@ func appendValue(d, value []byte, ms uint64) []byte {
 		}
 		return binary.AppendUvarint(d, zigzag(n)<<2|kindInt)
 	}
-	d = binary.AppendUvarint(d, uint64(len(value))<<2|kindText)
+	d = binary.AppendUvarint(d, uint64(len(value))<<2) // kindText is 0
 	return append(d, value...)
 }
 

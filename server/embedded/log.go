@@ -41,14 +41,13 @@ type log struct {
 	say    *slog.Logger
 
 	// Guarded by db.mu.
-	pending  []byte
-	noted    int64 // bytes ever noted
-	broken   error // why nothing can be written; changes are refused meanwhile
-	rewrite  *rewrite
-	group    int // depth of together
-	begun    int // where in pending the group begins
-	grouped  int // commands in it
-	loadedAt int64
+	pending []byte
+	noted   int64 // bytes ever noted
+	broken  error // why nothing can be written; changes are refused meanwhile
+	rewrite *rewrite
+	group   int // depth of together
+	begun   int // where in pending the group begins
+	grouped int // commands in it
 
 	mu      sync.Mutex // held while the file is written; taken before db.mu; guards:
 	file    file
