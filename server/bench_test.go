@@ -165,6 +165,33 @@ func BenchmarkPushBatch(b *testing.B) {
 	b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "readings/s")
 }
 
+// BenchmarkResume is a viewer that comes back after 1,000 missed readings of an
+// idle topic: from before the socket opens to the frame after which it is live.
+func BenchmarkResume(b *testing.B) {
+	const missed = 1000
+	s := servertest.New(b, &servertest.Options{Redis: servertest.Redis(b).URL(), Loopback: true})
+	s.Push("orders", "0")
+	socket := s.Dial()
+	socket.Subscribe("orders")
+	after := socket.ReadType("snapshot").Cursor()
+	for i := range missed {
+		s.Push("orders", strconv.Itoa(i))
+	}
+	socket.Close()
+	var took []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		socket := s.Dial()
+		socket.SubscribeAfter("orders", after)
+		for got := 0; got < missed; {
+			got += socket.ReadType("readings").Of
+		}
+		took = append(took, time.Since(began))
+		socket.Close()
+	}
+	report(b, took)
+}
+
 // BenchmarkPage is the page of a topic with 600 readings.
 func BenchmarkPage(b *testing.B) {
 	s := servertest.New(b, &servertest.Options{Redis: servertest.Redis(b).URL(), Loopback: true})
