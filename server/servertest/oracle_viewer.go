@@ -203,6 +203,7 @@ func (v *viewer) leave(now time.Time) {
 	for _, w := range v.watches {
 		w.place(now)
 		w.connected()
+		w.live = false
 	}
 }
 
@@ -211,7 +212,7 @@ func (v *viewer) isWatching() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, w := range v.watches {
-		if !w.confirmed || w.turning {
+		if !w.live || w.turning {
 			return false
 		}
 	}

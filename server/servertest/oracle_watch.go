@@ -73,6 +73,7 @@ type watch struct {
 	text      string // the cursor, letter by letter; empty for none
 	cursor    reading.Cursor
 	confirmed bool // this connection has begun the topic
+	live      bool // it was told since the viewer came back; a poll is a connection, and need not bring every topic
 	turning   bool // a reset was told, its snapshot is due
 	afterGap  bool // what came last was a gap, so high is not at the cursor
 	history
@@ -109,7 +110,7 @@ func (w *watch) take(s *sighting, now time.Time) (numbers []int64, of int64, fre
 		w.gap(s, now)
 	case "reset":
 		w.turns = append(w.turns, turn{at: now, history: w.history, before: w.cursor})
-		w.text, w.cursor, w.turning, w.confirmed = "", reading.Cursor{}, true, true
+		w.text, w.cursor, w.turning, w.confirmed, w.live = "", reading.Cursor{}, true, true, true
 		w.forget()
 	}
 	return nil, 0, false
@@ -306,7 +307,7 @@ func (w *watch) parse(text string) (reading.Cursor, bool) {
 }
 
 func (w *watch) move(text string, c reading.Cursor) {
-	w.text, w.cursor, w.confirmed = text, c, true
+	w.text, w.cursor, w.confirmed, w.live = text, c, true, true
 }
 
 // place notes where the viewer is, to be proved in the end.
