@@ -455,7 +455,7 @@ func Banner() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<span><strong>Memory only.</strong> Readings are gone when this process ends. <span class=\"no-phone\">Start it with <code>--redis URL</code> to keep them.</span></span></aside>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<span><strong>Memory only.</strong> Readings are gone when this process ends. <span class=\"no-phone\">Start it with <code>--data DIR</code> to keep them.</span></span></aside>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
