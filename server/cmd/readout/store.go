@@ -91,7 +91,8 @@ func runStore(ctx context.Context, args []string, getenv func(string) string, st
 
 // percent shows how far a long read is, on one line, once it has taken a second.
 func percent(stderr io.Writer, word string) embedded.Progress {
-	begun, shown := time.Now(), time.Now()
+	begun := time.Now()
+	shown := begun
 	return func(done, of int64) {
 		if now := time.Now(); of > 0 && now.Sub(begun) > time.Second && now.Sub(shown) > 200*time.Millisecond {
 			shown = now
