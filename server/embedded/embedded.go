@@ -168,14 +168,6 @@ func (s *Server) Stats() Stats {
 	return out
 }
 
-// Compact writes the log anew now.
-func (s *Server) Compact() error {
-	if s.db.log == nil {
-		return nil
-	}
-	return s.db.log.compact()
-}
-
 // Close ends the server and every connection to it. Without a directory all
 // readings are gone.
 func (s *Server) Close() {

@@ -33,3 +33,6 @@ func OnDisk(d Disk, o Options) Options {
 
 // LogName is the name of the log.
 const LogName = logName
+
+// Compact writes the log of a server anew now, which it does by itself when the log has grown.
+func (s *Server) Compact() error { return s.db.log.compact() }

@@ -48,3 +48,13 @@ func service(t *testing.T, url string, change ...func(*server.Options)) *servert
 
 // address is where a service listens, for a proxy before it.
 func address(s *servertest.Server) string { return strings.TrimPrefix(s.URL, "http://") }
+
+// unharmed is what a fault that takes nothing away leaves: everybody is back on the
+// connection they had, and all that was acknowledged is there.
+func unharmed(t *testing.T, r servertest.Report) {
+	t.Helper()
+	r.None(t, "viewers and topics that never recovered", r.Unhealed)
+	r.None(t, "lost", r.Lost)
+	r.None(t, "resets", r.Resets)
+	r.None(t, "sockets closed", r.Closed)
+}

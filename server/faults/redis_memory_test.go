@@ -40,10 +40,7 @@ func TestRedisIsFull(t *testing.T) {
 	r := o.Finish()
 	r.AtMost(t, "503 p99", r.Refusals.P99(), 1500*time.Millisecond)
 	r.AtMost(t, "recovery p99", r.Recover, 3*time.Second)
-	r.None(t, "viewers and topics that never recovered", r.Unhealed)
-	r.None(t, "lost", r.Lost)
-	r.None(t, "resets", r.Resets)
-	r.None(t, "sockets closed", r.Closed)
+	unharmed(t, r)
 }
 
 // F22: Redis throws streams away when it is full. That is warned of at the start,
