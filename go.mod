@@ -15,7 +15,6 @@ require (
 	github.com/shirou/gopsutil/v4 v4.26.10
 	github.com/yuin/goldmark v1.8.7
 	go.yaml.in/yaml/v3 v3.0.6
-	golang.org/x/sync v0.23.0
 	google.golang.org/protobuf v1.36.12
 	nhooyr.io/websocket v1.8.17
 )

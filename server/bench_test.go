@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,53 +100,6 @@ func BenchmarkPush(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "readings/s")
-}
-
-// BenchmarkPushBesideNull pushes one reading a request, eight at a time, to the
-// embedded store and, in turns, to a handler that reads the body and answers.
-// ratio is its time over ours: 1 would be for nothing.
-func BenchmarkPushBesideNull(b *testing.B) {
-	null := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, "{}")
-	}))
-	b.Cleanup(null.Close)
-	ours := servertest.New(b, &servertest.Options{Loopback: true})
-	const senders, each = 8, 500
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
-	b.Cleanup(client.CloseIdleConnections)
-	round := func(url string) time.Duration {
-		began := time.Now()
-		var work sync.WaitGroup
-		for range senders {
-			work.Go(func() {
-				for range each {
-					answer, err := client.Post(url+"/t/orders", "application/x-www-form-urlencoded", strings.NewReader("42"))
-					if err != nil || answer.StatusCode != http.StatusOK {
-						b.Error(answer, err)
-						return
-					}
-					_, _ = io.Copy(io.Discard, answer.Body)
-					_ = answer.Body.Close()
-				}
-			})
-		}
-		work.Wait()
-		return time.Since(began)
-	}
-	var took [2][]time.Duration
-	for b.Loop() {
-		for i, url := range []string{null.URL, ours.URL} {
-			took[i] = append(took[i], round(url))
-		}
-	}
-	slices.Sort(took[0])
-	slices.Sort(took[1])
-	middle := [2]time.Duration{took[0][len(took[0])/2], took[1][len(took[1])/2]}
-	b.ReportMetric(middle[0].Seconds()/middle[1].Seconds(), "ratio")
-	b.ReportMetric(senders*each/middle[1].Seconds(), "pushes/s")
-	b.ReportMetric(senders*each/middle[0].Seconds(), "null/s")
-	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkPushBatch is 1,000 readings of 100 topics a request.

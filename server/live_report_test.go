@@ -1,10 +1,12 @@
 package server_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"readout/server"
 	"readout/server/servertest"
@@ -58,6 +60,7 @@ func TestBadReports(t *testing.T) {
 		"unknown transport":       {"application/json", `{"transport":"pigeon"}`, 400, "bad_message"},
 		"transport in capitals":   {"application/json", `{"transport":"SSE"}`, 400, "bad_message"},
 		"negative":                {"application/json", `{"transport":"sse","violations":-1}`, 400, "bad_message"},
+		"a hundred thousand bugs": {"application/json", `{"transport":"sse","violations":101}`, 400, "bad_message"},
 		"a fraction":              {"application/json", `{"transport":"sse","violations":0.5}`, 400, "bad_message"},
 		"more than anyone counts": {"application/json", `{"transport":"sse","resumes":1000001}`, 400, "bad_message"},
 		"1e30":                    {"application/json", `{"transport":"sse","resumes":1e30}`, 400, "bad_message"},
@@ -80,6 +83,36 @@ func TestBadReports(t *testing.T) {
 	if told := s.Do(http.MethodGet, "/metrics", "").Body; !strings.Contains(told, "\nreadout_chain_violations_total 0\n") || !strings.Contains(told, "\nreadout_paint_seconds_count 0\n") {
 		t.Error("a bad report was counted")
 	}
+}
+
+// Whoever reports lies is bounded: the count still says that something is wrong, and
+// not how much somebody likes to send.
+func TestViolationsAreCountedWithinBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := servertest.New(t, nil)
+		report := func() servertest.Answer {
+			return s.Do(http.MethodPost, "/live/report", `{"transport":"sse","violations":100,"resumes":1}`, "Content-Type", "application/json")
+		}
+		told := func(count int) {
+			t.Helper()
+			if line := fmt.Sprintf("\nreadout_chain_violations_total %d\n", count); !strings.Contains(s.Do(http.MethodGet, "/metrics", "").Body, line) {
+				t.Errorf("%q is not among the metrics", line)
+			}
+		}
+		for i := range 15 {
+			a := report()
+			if i < 10 && a.Status != http.StatusNoContent || i >= 10 && (a.Status != http.StatusTooManyRequests || readPushed(t, a.Body).Error.Code != "limit") {
+				t.Errorf("report %d: %d %s", i, a.Status, a.Body)
+			}
+		}
+		told(1000)
+		if a := s.Do(http.MethodPost, "/live/report", `{"transport":"sse","resumes":1}`, "Content-Type", "application/json"); a.Status != http.StatusNoContent {
+			t.Errorf("an honest report: %d %s", a.Status, a.Body)
+		}
+		time.Sleep(time.Minute)
+		report()
+		told(1100)
+	})
 }
 
 // A browser cannot see how its handshake was answered. GET /api/v1/session

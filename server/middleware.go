@@ -1,8 +1,8 @@
 package server
 
 import (
-	"context"
 	"crypto/rand"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -12,26 +12,17 @@ import (
 	"readout/server/problem"
 )
 
-type contextKey int
+const requestHeader = "X-Request-Id"
 
-const requestKey contextKey = iota
-
-// requestID returns the name of a request in the log and on error pages.
+// requestID returns the name of a request in the log and on error pages. A name from
+// outside is kept if it can do no harm in a log.
 func requestID(r *http.Request) string {
-	id, _ := r.Context().Value(requestKey).(string)
+	id := r.Header.Get(requestHeader)
+	if !isRequestID(id) {
+		id = rand.Text()[:16]
+		r.Header.Set(requestHeader, id)
+	}
 	return id
-}
-
-// identify names each request. A name from outside is kept if it can do no harm in a log.
-func identify(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get("X-Request-Id")
-		if !isRequestID(id) {
-			id = rand.Text()[:16]
-		}
-		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey, id)))
-	})
 }
 
 func isRequestID(id string) bool {
@@ -50,20 +41,31 @@ func isRequestID(id string) bool {
 // socket or an event stream is logged when it ends.
 func (s *Server) recordRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := time.Now()
+		if !s.log.Enabled(r.Context(), slog.LevelDebug) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		began, id := time.Now(), requestID(r)
 		next.ServeHTTP(w, r)
-		s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "request", requestID(r), "ms", time.Since(began).Milliseconds())
+		s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "request", id, "ms", time.Since(began).Milliseconds())
 	})
 }
 
-// secure sets the headers of every answer. Pages that may be framed loosen frame-ancestors.
+// secure sets the headers that protect documents, and names the request. Pages that
+// may be framed loosen frame-ancestors. Answers to POST are data, mostly to senders
+// that push thousands of times a second: they only say that no browser may take them
+// for anything else.
 func secure(next http.Handler) http.Handler {
+	documents := contentPolicy("'none'")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", contentPolicy("'none'"))
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if r.Method != http.MethodPost {
+			h.Set("Content-Security-Policy", documents)
+			h.Set("Referrer-Policy", "no-referrer")
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+			h.Set(requestHeader, requestID(r))
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -1,11 +1,13 @@
 package server_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"readout/server/reading"
 	"readout/server/servertest"
 	"readout/server/store"
 )
@@ -35,4 +37,42 @@ func TestAForeignXADDIsAReading(t *testing.T) {
 	if a := s.Do(http.MethodGet, "/t/door%7Broom=%22lab%22%7D?format=txt", ""); a.Body != "value=open count=7\n" {
 		t.Errorf("page as text: %q", a.Body)
 	}
+}
+
+// A page is where its readings end: whatever is trimmed before its connection goes
+// on from there is told with its count, on a board as on the page of one topic.
+func TestAPageThatMissedReadingsIsToldHowMany(t *testing.T) {
+	redis := servertest.Redis(t)
+	s := servertest.New(t, &servertest.Options{Redis: redis.URL(), Loopback: true})
+	for path, topic := range map[string]string{"/d?match=orders": "orders", "/t/visits": "visits"} {
+		s.Push(topic, "1")
+		s.Push(topic, "2")
+		after := afterOf(t, s.Do(http.MethodGet, path, "", "Accept", "text/html").Body)
+		for range 5 {
+			s.Push(topic, "3")
+		}
+		redis.Do("XTRIM", store.Key(reading.Topic(topic)), "MAXLEN", "1")
+		viewer := s.Dial()
+		viewer.SubscribeAfter(topic, after)
+		if f := viewer.ReadType("gap"); f.Lost == nil || *f.Lost != 4 {
+			t.Errorf("%s goes on after %s: %s", path, after, f.Raw)
+		}
+		viewer.Close()
+	}
+}
+
+// afterOf is the cursor of a page's only feed.
+func afterOf(t *testing.T, page string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(page, "data-feeds>")
+	block, _, _ := strings.Cut(rest, "</script>")
+	var known struct {
+		Feeds []struct {
+			After string `json:"after"`
+		} `json:"feeds"`
+	}
+	if err := json.Unmarshal([]byte(block), &known); err != nil || len(known.Feeds) != 1 {
+		t.Fatalf("the page holds %s: %v", block, err)
+	}
+	return known.Feeds[0].After
 }

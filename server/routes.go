@@ -68,7 +68,7 @@ func (s *Server) routes() []route {
 // newRouter puts the routes behind what every request passes.
 func (s *Server) newRouter() chi.Router {
 	r := chi.NewRouter()
-	r.Use(identify, s.recordRequests, secure, s.refuseWhileDraining, s.checkHost, s.refuseCrossSite, middleware.GetHead)
+	r.Use(s.recordRequests, secure, s.refuseWhileDraining, s.checkHost, s.refuseCrossSite, middleware.GetHead)
 	r.NotFound(s.handle(s.notFound))
 	r.MethodNotAllowed(s.handle(s.methodNotAllowed))
 	for _, route := range s.routes() {

@@ -112,7 +112,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		Recent: func(ctx context.Context, topic reading.Topic, limit int) (reading.History, error) {
 			return s.recent(ctx, topic, 0, limit)
 		},
-		Latest: s.store.Latest, Topics: s.topics, Columns: s.columns, Can: s.can(access.View),
+		Latest: s.store.Latest, Histories: s.store.Histories, Topics: s.topics, Columns: s.columns, Can: s.can(access.View),
 		Base: s.base, Key: store.Key, Frameable: s.frameable, API: s.api(), Dashboards: s.dashboards,
 		MemoryOnly: o.MemoryOnly, Retention: o.Store.Retention, Own: s.own, Development: o.Development,
 	})
@@ -199,8 +199,8 @@ func (s *Server) own(topic reading.Topic) bool {
 // What follows gives the parts their functions: hub, push and pages speak of
 // readings and cursors only, and do not know the store.
 
-func (s *Server) append(ctx context.Context, readings []reading.Reading, once push.Once) ([]reading.StreamID, error) {
-	return s.store.Append(ctx, readings, store.Once(once))
+func (s *Server) append(ctx context.Context, readings []reading.Reading, once push.Once, ack push.Ack) ([]reading.StreamID, error) {
+	return s.store.AppendAcked(ctx, readings, store.Once(once), store.Ack(ack))
 }
 
 func (s *Server) recent(ctx context.Context, topic reading.Topic, from int64, limit int) (reading.History, error) {

@@ -154,6 +154,35 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
+// BenchmarkIdleReaders lets a thousand readers wait for a second at a time, in a
+// process that does nothing else: processor-% is what they take of one core.
+func BenchmarkIdleReaders(b *testing.B) {
+	for _, way := range []string{"memory", "port"} {
+		b.Run(way, func(b *testing.B) {
+			s := start(b, embedded.Options{})
+			port, err := s.Listen("127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			wait1000(b, func() *peer {
+				if way == "port" {
+					return dialRedis(b, port)
+				}
+				return dialEmbedded(b, s)
+			})
+			runtime.GC()
+			second := time.NewTicker(time.Second)
+			defer second.Stop()
+			began, before := time.Now(), processTime(b)
+			for b.Loop() {
+				<-second.C
+			}
+			b.ReportMetric(100*(processTime(b)-before).Seconds()/time.Since(began).Seconds(), "processor-%")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
 // BenchmarkLoad reads a log of about 1 GB; it must lie in the directory that
 // READOUT_LOG_DIR names, and is made there when it does not.
 func BenchmarkLoad(b *testing.B) {

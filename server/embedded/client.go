@@ -12,55 +12,59 @@ import (
 // client is one connection: what it has asked for and what it has not been sent yet.
 type client struct {
 	db          *db
-	conn        net.Conn
 	gone        <-chan struct{} // closed when nobody waits for an answer any more
 	out         []byte
-	waits       *reading     // the command before is an XREAD that waits
+	waits       *wait        // the command before is an XREAD that waits
 	transaction *transaction // between MULTI and EXEC
 	leaves      bool         // it said QUIT
 	name        string
 	say         *slog.Logger
 	noted       int64 // how far the log must be written before out may be sent
+	forced      bool  // it must be on the disk too
 }
 
 // most commands that run before others get the lock.
 const turn = 256
 
-// serve answers until the connection ends.
-func (c *client) serve() {
-	defer func() { _ = c.conn.Close() }()
-	defer func() {
-		if p := recover(); p != nil { // a mistake of ours ends this connection, not the store
-			c.say.Error("panic in the store", "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	r := newRequests(c.conn)
-	for !c.leaves {
-		if err := r.fill(); err != nil {
+// serve answers a connection until it ends.
+func (c *client) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	defer c.stopWaiting()
+	r := newRequests(conn)
+	for more := false; !c.leaves; {
+		if !more && r.fill() != nil {
 			return
 		}
-		for {
-			more, err := c.run(r)
-			if !c.answer() {
+		var err error
+		more, err = c.guarded(r)
+		if errors.Is(err, errPanic) || !c.answer(conn) {
+			return
+		}
+		if err != nil {
+			_, _ = conn.Write(appendError(nil, "ERR "+err.Error()))
+			return
+		}
+		if c.waits != nil {
+			c.await(nil, nil)
+			if !c.answer(conn) {
 				return
-			}
-			if errors.Is(err, errProtocol) {
-				c.out = appendError(nil, "ERR "+err.Error())
-				_, _ = c.conn.Write(c.out)
-				return
-			}
-			if c.waits != nil {
-				c.await()
-				if !c.answer() {
-					return
-				}
-				more = true
-			}
-			if !more || c.leaves {
-				break
 			}
 		}
 	}
+}
+
+// errPanic says that a command had a mistake of ours.
+var errPanic = errors.New("panic in the store")
+
+// guarded is run. A mistake of ours ends this connection, not the store.
+func (c *client) guarded(r *requests) (more bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.say.Error(errPanic.Error(), "panic", p, "stack", string(debug.Stack()))
+			more, err = false, errPanic
+		}
+	}()
+	return c.run(r)
 }
 
 // run executes commands that have come, until there are none, until others have
@@ -89,23 +93,38 @@ func (c *client) run(r *requests) (more bool, err error) {
 	return true, nil
 }
 
-// answer sends what is answered, once the log holds what it speaks of. When it
-// does not, nobody knows whether it will: the connection ends without a word.
-func (c *client) answer() bool {
+// answer sends what is answered.
+func (c *client) answer(conn net.Conn) bool {
+	if c.commit() != nil {
+		return false
+	}
 	if len(c.out) == 0 {
 		return true
 	}
-	if c.db.log != nil {
-		if err := c.db.log.commit(c.noted); err != nil {
-			return false
-		}
+	_, err := conn.Write(c.out)
+	c.sent()
+	return err == nil
+}
+
+// commit returns when the log holds what is answered. When it does not, nobody
+// knows whether it will: the connection ends without a word.
+func (c *client) commit() error {
+	if c.db.log == nil || len(c.out) == 0 {
+		return nil
 	}
-	_, err := c.conn.Write(c.out)
+	if c.forced {
+		c.forced = false
+		return c.db.log.sync(c.noted)
+	}
+	return c.db.log.commit(c.noted)
+}
+
+// sent makes room for further answers.
+func (c *client) sent() {
 	if cap(c.out) > keep {
 		c.out = nil
 	}
 	c.out = c.out[:0]
-	return err == nil
 }
 
 // fail answers with an error. Its text begins with a code.
@@ -124,7 +143,7 @@ func (s *Server) serveAll(l net.Listener) {
 		if err != nil {
 			return // it is closed
 		}
-		s.serve(conn, s.done)
+		s.serve(conn)
 	}
 }
 

@@ -64,6 +64,8 @@ func init() { // commands refer to the table themselves
 		"EVAL":    {run: (*client).eval, words: -3}, // its function asks for room itself
 		"EVALSHA": {run: (*client).evalSHA, words: -3},
 
+		"WAITAOF": {run: (*client).waitAOF, words: 4},
+
 		"PING":   {run: (*client).ping, words: -1},
 		"ECHO":   {run: (*client).echo, words: 2},
 		"HELLO":  {run: (*client).hello, words: -1},

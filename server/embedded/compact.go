@@ -146,6 +146,14 @@ func appendStream(out []byte, name string, s *stream) []byte {
 		out = b.appendFields(out, e)
 		return true
 	})
-	return appendCommand(out, "XSETID", name, string(s.last.append(nil)),
+	end := s.last
+	if end.compare(s.removed) < 0 { // an XSETID has set it back: that is refused beside MAXDELETEDID
+		end = s.removed
+	}
+	out = appendCommand(out, "XSETID", name, string(end.append(nil)),
 		"ENTRIESADDED", strconv.FormatInt(s.added, 10), "MAXDELETEDID", string(s.removed.append(nil)))
+	if end != s.last {
+		out = appendCommand(out, "XSETID", name, string(s.last.append(nil)))
+	}
+	return out
 }

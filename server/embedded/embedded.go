@@ -14,8 +14,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -106,11 +108,14 @@ func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	near, far := pipe()
-	if !s.serve(far, far.in.done) {
+	c := newConn(s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
 		return nil, net.ErrClosed
 	}
-	return near, nil
+	s.conns[c] = struct{}{}
+	return c, nil
 }
 
 // Listen also serves a loopback port, for redis-cli and other programs; it
@@ -130,23 +135,27 @@ func (s *Server) Listen(address string) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// serve serves a connection until it ends. gone is closed when its other end is.
-func (s *Server) serve(conn net.Conn, gone <-chan struct{}) bool {
+// serve serves a connection of a port until it ends.
+func (s *Server) serve(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		_ = conn.Close()
-		return false
+		return
 	}
 	s.conns[conn] = struct{}{}
 	s.work.Go(func() {
-		c := &client{db: s.db, conn: conn, gone: gone, say: s.say}
-		c.serve()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.conns, conn)
+		c := &client{db: s.db, gone: s.done, say: s.say}
+		c.serve(conn)
+		s.forget(conn)
 	})
-	return true
+}
+
+// forget notes that a connection has ended.
+func (s *Server) forget(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, conn)
 }
 
 // Stats returns the counters.
@@ -181,10 +190,11 @@ func (s *Server) Close() {
 	for _, l := range s.listeners {
 		_ = l.Close()
 	}
-	for conn := range s.conns {
+	conns := slices.Collect(maps.Keys(s.conns))
+	s.mu.Unlock()
+	for _, conn := range conns {
 		_ = conn.Close()
 	}
-	s.mu.Unlock()
 	s.work.Wait()
 	s.db.mu.Lock()
 	s.db.timer.Stop()

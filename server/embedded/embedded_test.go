@@ -178,13 +178,7 @@ func TestMemoryIsBounded(t *testing.T) {
 // A thousand readers that wait cost nothing.
 func TestIdleReadersCostNothing(t *testing.T) {
 	s := start(t, embedded.Options{})
-	for i := range 1000 {
-		dialEmbedded(t, s).send("XREAD", "BLOCK", "0", "STREAMS", fmt.Sprint("s", i), "$")
-	}
-	p := dialEmbedded(t, s)
-	for !strings.Contains(fmt.Sprint(p.ask("INFO", "clients")), "blocked_streams:1000") { // until all of them wait
-		runtime.Gosched()
-	}
+	wait1000(t, func() *peer { return dialEmbedded(t, s) })
 	before := processTime(t)
 	timer := time.NewTimer(time.Second)
 	<-timer.C
@@ -193,7 +187,18 @@ func TestIdleReadersCostNothing(t *testing.T) {
 	}
 }
 
-func processTime(t *testing.T) time.Duration {
+// wait1000 returns when a thousand readers wait.
+func wait1000(t testing.TB, dial func() *peer) {
+	t.Helper()
+	for i := range 1000 {
+		dial().send("XREAD", "BLOCK", "0", "STREAMS", fmt.Sprint("s", i), "$")
+	}
+	for p := dial(); !strings.Contains(fmt.Sprint(p.ask("INFO", "clients")), "blocked_streams:1000"); {
+		runtime.Gosched()
+	}
+}
+
+func processTime(t testing.TB) time.Duration {
 	t.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"hash/maphash"
 	"strings"
 )
 
@@ -23,7 +24,8 @@ func (c *client) info(args [][]byte) {
 	for _, waits := range d.waits {
 		streams += len(waits)
 	}
-	section("Server", "redis_version:"+version, "redis_mode:standalone", "readout_embedded:1")
+	run := maphash.String(d.seed, "run_id") // another one with each start, as of a process
+	section("Server", "redis_version:"+version, "redis_mode:standalone", fmt.Sprintf("run_id:%040x", run), "readout_embedded:1")
 	section("Clients", fmt.Sprintf("blocked_streams:%d", streams))
 	section("Memory", fmt.Sprintf("used_memory:%d", d.bytes), fmt.Sprintf("maxmemory:%d", d.limits.Memory), "maxmemory_policy:noeviction")
 	persistence := []string{"loading:0", "aof_enabled:0"}

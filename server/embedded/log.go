@@ -29,6 +29,8 @@ const (
 	retryEvery = time.Second
 )
 
+var errRebuild = errors.New("a sync has failed: the file must be written anew first")
+
 // log is the append-only file: every change as a command of Redis, in the order
 // in which they happened, so that a Redis can be fed with it.
 //
@@ -57,6 +59,8 @@ type log struct {
 	spare   []byte
 	rebuild bool // a sync has failed: what is on the disk is not known until the log is written anew
 	base    int64
+
+	syncing chan struct{} // full while one syncs for all who wait for that; a channel lets synctest's clock go on
 
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -180,6 +184,9 @@ func (l *log) flush() error {
 
 // force puts what is written onto the disk. The caller holds l.mu.
 func (l *log) force() error {
+	if l.rebuild {
+		return errRebuild
+	}
 	written := l.written
 	if err := l.file.Sync(); err != nil {
 		// The system may have dropped what it could not write and will not say so again.
@@ -227,7 +234,7 @@ func (l *log) run() {
 			continue
 		}
 		if l.policy == SyncEverySecond {
-			l.syncBeside()
+			_ = l.syncBeside() // an error has been noted
 		}
 		if l.grown() {
 			if err := l.compact(); err != nil {
@@ -238,25 +245,29 @@ func (l *log) run() {
 }
 
 // syncBeside syncs while others write on.
-func (l *log) syncBeside() {
+func (l *log) syncBeside() error {
 	l.mu.Lock()
 	f, written, synced := l.file, l.written, l.synced
 	l.mu.Unlock()
 	if written == synced {
-		return
+		return nil
 	}
 	err := f.Sync()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file != f {
-		return // compacted meanwhile, and synced
+		return nil // compacted meanwhile, and synced
 	}
 	if err != nil {
 		l.rebuild = true
 		l.breaks(err)
-		return
+		return err
+	}
+	if l.rebuild {
+		return errRebuild
 	}
 	l.synced = max(l.synced, written)
+	return nil
 }
 
 // recover tries to write again after an error.
@@ -292,7 +303,7 @@ func (l *log) close() error {
 
 // openLog reads the log of a directory, or begins one.
 func openLog(d *db, on disk, policy Sync, say *slog.Logger) (*log, error) {
-	l := &log{db: d, disk: on, policy: policy, say: say, stop: make(chan struct{})}
+	l := &log{db: d, disk: on, policy: policy, say: say, stop: make(chan struct{}), syncing: make(chan struct{}, 1)}
 	f, err := on.open(logName, false)
 	if errors.Is(err, errNotExist) {
 		if f, err = on.open(logName, true); err == nil {

@@ -35,19 +35,7 @@ func newRequests(from io.Reader) *requests {
 
 // fill reads more. What next returned before is not valid any more.
 func (r *requests) fill() error {
-	if r.at == r.end {
-		r.at, r.end = 0, 0
-	} else if r.end == len(r.buffer) {
-		held := r.buffer[r.at:r.end]
-		if r.at < len(r.buffer)/2 { // one command fills most of it
-			grown := make([]byte, 2*len(r.buffer))
-			r.end = copy(grown, held)
-			r.buffer = grown
-		} else {
-			r.end = copy(r.buffer, held)
-		}
-		r.at = 0
-	}
+	r.room(1)
 	n, err := r.from.Read(r.buffer[r.end:])
 	r.end += n
 	if n > 0 {
@@ -57,6 +45,32 @@ func (r *requests) fill() error {
 		err = io.ErrNoProgress
 	}
 	return err
+}
+
+// feed takes what was sent. What next returned before is not valid any more.
+func (r *requests) feed(b []byte) {
+	r.room(len(b))
+	r.end += copy(r.buffer[r.end:], b)
+}
+
+// room makes room for at least n bytes after those that are not used yet.
+func (r *requests) room(n int) {
+	held := r.buffer[r.at:r.end]
+	size := len(r.buffer)
+	for size-len(held) < n || len(held) > size/2 && r.end == size { // one command may fill most of it
+		size *= 2
+	}
+	switch {
+	case size != len(r.buffer):
+		grown := make([]byte, size)
+		copy(grown, held)
+		r.buffer = grown
+	case len(held) > 0 && len(r.buffer)-r.end >= n:
+		return
+	default:
+		copy(r.buffer, held)
+	}
+	r.at, r.end = 0, len(held)
 }
 
 // next returns the next whole command that was read, and none when more must be

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"math"
-	"strconv"
 )
 
 const (
@@ -363,14 +362,12 @@ func (c *client) xsetid(args [][]byte) {
 	if given && removed != firstID {
 		s.removed = removed
 	}
-	c.db.noteState(k.name, s)
+	words := make([]string, len(args))
+	for i, word := range args {
+		words[i] = string(word)
+	}
+	c.db.note(k.name, words...)
 	c.out = append(c.out, replyOK...)
-}
-
-// noteState notes what a stream knows beside its entries.
-func (d *db) noteState(name string, s *stream) {
-	d.note(name, "XSETID", name, string(s.last.append(nil)), "ENTRIESADDED", strconv.FormatInt(s.added, 10),
-		"MAXDELETEDID", string(s.removed.append(nil)))
 }
 
 func (c *client) xinfo(args [][]byte) {

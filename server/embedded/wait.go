@@ -4,11 +4,12 @@ import (
 	"time"
 )
 
-// wait is a client that waits for entries of some streams. An append wakes those
-// who wait for that stream, and nobody else.
+// wait is an XREAD of a client that waits for entries of some streams. An append
+// wakes those who wait for that stream, and nobody else.
 type wait struct {
-	keys []string
-	woke chan struct{} // holds one token when there may be something
+	reading
+	names []string      // of the streams
+	woke  chan struct{} // holds one token when there may be something
 }
 
 // wake tells those who wait for a key.
@@ -25,7 +26,7 @@ func (d *db) wake(name string) {
 }
 
 func (d *db) addWait(w *wait) {
-	for _, name := range w.keys {
+	for _, name := range w.names {
 		if d.waits[name] == nil {
 			d.waits[name] = map[*wait]struct{}{}
 		}
@@ -34,7 +35,7 @@ func (d *db) addWait(w *wait) {
 }
 
 func (d *db) removeWait(w *wait) {
-	for _, name := range w.keys {
+	for _, name := range w.names {
 		delete(d.waits[name], w)
 		if len(d.waits[name]) == 0 {
 			delete(d.waits, name)
@@ -42,8 +43,8 @@ func (d *db) removeWait(w *wait) {
 	}
 }
 
-// reading is an XREAD that waits: the streams, the IDs after which it reads and
-// how much.
+// reading is what an XREAD asks for: the streams, the IDs after which it reads, how
+// much, and how long it waits.
 type reading struct {
 	keys  [][]byte
 	after []id
@@ -123,7 +124,7 @@ func (c *client) xread(args [][]byte) {
 		c.out = append(c.out, replyNilArray...)
 		return
 	}
-	c.waits = &r
+	c.startWaiting(r)
 }
 
 // readNow answers with what there is, and is false when there is nothing.
@@ -164,38 +165,68 @@ func (c *client) readNow(r reading) bool {
 	return true
 }
 
-// await runs a waiting read until it has an answer; it is called without the lock.
-func (c *client) await() {
-	r := *c.waits
-	c.waits = nil
-	w := &wait{woke: make(chan struct{}, 1)}
-	for _, name := range r.keys {
-		w.keys = append(w.keys, string(name))
+// startWaiting makes the client one that waits. The caller holds the lock.
+func (c *client) startWaiting(r reading) {
+	w := &wait{reading: r, woke: make(chan struct{}, 1)}
+	for i, name := range r.keys { // its words lie in a buffer that is used again
+		w.names = append(w.names, string(name))
+		w.keys[i] = []byte(w.names[i])
 	}
-	var late <-chan time.Time
-	if !r.until.IsZero() {
-		timer := time.NewTimer(time.Until(r.until))
-		defer timer.Stop()
-		late = timer.C
+	c.waits = w
+	c.db.addWait(w)
+}
+
+// stopWaiting ends that without an answer.
+func (c *client) stopWaiting() {
+	if c.waits == nil {
+		return
 	}
 	c.db.mu.Lock()
 	defer c.db.mu.Unlock()
-	c.db.addWait(w)
-	defer c.db.removeWait(w)
-	for !c.readNow(r) {
-		c.db.mu.Unlock()
-		over := false
+	c.db.removeWait(c.waits)
+	c.waits = nil
+}
+
+// await waits until the read is answered, or until late or changed come, after
+// which it goes on waiting. It is called without the lock.
+func (c *client) await(late <-chan time.Time, changed <-chan struct{}) {
+	w := c.waits
+	var over <-chan time.Time
+	if !w.until.IsZero() {
+		timer := time.NewTimer(time.Until(w.until))
+		defer timer.Stop()
+		over = timer.C
+	}
+	for {
+		last := false
 		select {
 		case <-w.woke:
-		case <-late:
-			over = true
+		case <-over:
+			last = true
 		case <-c.gone:
-			over = true
+			last = true
+		case <-late:
+			return
+		case <-changed:
+			return
 		}
-		c.db.mu.Lock()
-		if over {
-			c.out = append(c.out, replyNilArray...)
+		if c.readAgain(w, last) {
 			return
 		}
 	}
+}
+
+// readAgain answers with what there is now, the last time also with nothing.
+func (c *client) readAgain(w *wait, last bool) (answered bool) {
+	c.db.mu.Lock()
+	defer c.db.mu.Unlock()
+	if !c.readNow(w.reading) {
+		if !last {
+			return false
+		}
+		c.out = append(c.out, replyNilArray...)
+	}
+	c.db.removeWait(w)
+	c.waits = nil
+	return true
 }

@@ -10,8 +10,11 @@ import (
 	"time"
 
 	"readout/server"
+	"readout/server/embedded"
 	"readout/server/servertest"
 )
+
+func TestMain(m *testing.M) { servertest.Main(m) }
 
 // long reports whether the runs take as long as promised, instead of as long as CI has.
 func long() bool { return os.Getenv("READOUT_FAULTS") == "long" }
@@ -31,6 +34,48 @@ func load() servertest.Load {
 		return servertest.Load{Topics: 50, Rate: 20, Batch: 2, Viewers: 200, Each: 5, Churn: 20 * time.Second}
 	}
 	return servertest.Load{Topics: 10, Rate: 20, Viewers: 15, Each: 4, Churn: 4 * time.Second}
+}
+
+// process is what a run does harm to: a store that runs as a process of its own.
+type process interface {
+	Addr() string
+	URL() string
+	Do(words ...string) string
+	Freeze()
+	Continue()
+	Kill()
+	Crash() // like Kill, and all that was answered is in the file
+	Restart()
+}
+
+// The stores of the runs. READOUT_FAULTS_STORE=embedded takes Readout's own in the
+// place of a redis-server, and then only what is named TestRedis... has a
+// redis-server: these are about its copies, its Sentinel, its memory or how it
+// loads, all of which the embedded store does not have.
+
+func onEmbedded() bool { return os.Getenv("READOUT_FAULTS_STORE") == "embedded" }
+
+// emptyStore starts a store in memory, which is empty after a Restart.
+func emptyStore(t *testing.T) process {
+	t.Helper()
+	if onEmbedded() {
+		return servertest.StartEmbedded(t, "", embedded.SyncEverySecond)
+	}
+	return servertest.Redis(t)
+}
+
+// keptStore starts a store with a file that is synced every second, as most run it.
+func keptStore(t *testing.T) process {
+	t.Helper()
+	if onEmbedded() {
+		return servertest.StartEmbedded(t, t.TempDir(), embedded.SyncEverySecond)
+	}
+	return keptRedis(t)
+}
+
+func keptRedis(t *testing.T) *servertest.RedisServer {
+	t.Helper()
+	return servertest.Redis(t, "--appendonly", "yes", "--appendfsync", "everysec")
 }
 
 // service is a Readout of its own over a store, on loopback.

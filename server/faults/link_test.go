@@ -16,10 +16,10 @@ import (
 // linked starts a Redis, a proxy before it and a Readout that knows only the proxy.
 func linked(t *testing.T, fault string, shape servertest.Load) (*servertest.FaultProxy, *servertest.Server, *servertest.Oracle) {
 	t.Helper()
-	redis := servertest.Redis(t)
-	proxy := servertest.NewFaultProxy(t, redis.Addr(), 1)
+	store := emptyStore(t)
+	proxy := servertest.NewFaultProxy(t, store.Addr(), 1)
 	s := service(t, proxy.URL())
-	return proxy, s, servertest.NewOracle(t, servertest.Run{Fault: fault, Servers: []*servertest.Server{s}, Truth: redis.URL(), Load: shape})
+	return proxy, s, servertest.NewOracle(t, servertest.Run{Fault: fault, Servers: []*servertest.Server{s}, Truth: store.URL(), Load: shape})
 }
 
 // F11: one reply of the store in ten is lost, after the command was executed.
@@ -45,8 +45,7 @@ func TestLostReplies(t *testing.T) {
 
 // F12: every reply of the store is 200 ± 50 ms late. As much is stored as before,
 // and it is on the screens within half a second.
-func TestFarStore(t *testing.T) {
-	t.Parallel()
+func TestFarStore(t *testing.T) { // not parallel: what other runs take of the processor would be measured too
 	shape := load()
 	shape.Topics, shape.Rate = 8*shape.Topics, shape.Rate/8 // a writer has one push under way, so more of them
 	proxy, _, o := linked(t, "F12", shape)
@@ -68,9 +67,7 @@ func TestFarStore(t *testing.T) {
 	if far < 0.8*base {
 		t.Errorf("F12: %.0f readings a second are stored, %.0f when the store is near: less than 80 %%", far, base)
 	}
-	// 500 ms are promised and not reached every time: a reading that just misses a read of the tail waits for
-	// its reply and for that of the next, up to 500 ms by themselves. BENCHMARKS.md has what was measured.
-	r.AtMost(t, "p99 from push to viewer", r.During.P99(), 1200*time.Millisecond)
+	r.AtMost(t, "p99 from push to viewer", r.During.P99(), 500*time.Millisecond)
 	r.None(t, "connections closed", r.Closed)
 }
 

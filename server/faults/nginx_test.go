@@ -162,7 +162,7 @@ func TestQuietBehindNginx(t *testing.T) {
 	ping := phase(2*time.Second, 20*time.Second)
 	readTimeout := phase(5*time.Second, time.Minute)
 	pause := phase(12*time.Second, 10*time.Minute)
-	s := service(t, servertest.Redis(t).URL(), func(o *server.Options) { o.Ping = ping })
+	s := service(t, emptyStore(t).URL(), func(o *server.Options) { o.Ping = ping })
 	behind(t, s, readTimeout)
 	s.Push("orders", "1")
 	all := viewers(s, "orders")
@@ -201,7 +201,7 @@ func TestQuietBehindNginx(t *testing.T) {
 // TestQuietBehindNginx would fail.
 func TestNginxCutsTheSilent(t *testing.T) {
 	t.Parallel()
-	s := service(t, servertest.Redis(t).URL())
+	s := service(t, emptyStore(t).URL())
 	behind(t, s, time.Second)
 	s.Push("orders", "1")
 	socket := s.Dial()

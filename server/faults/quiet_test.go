@@ -34,13 +34,13 @@ func quietFor(t *testing.T) time.Duration {
 func TestQuietHour(t *testing.T) {
 	t.Parallel()
 	const lives = 4 // kinds of topics, see below
-	redis := servertest.Redis(t)
-	s := service(t, redis.URL(), func(o *server.Options) { o.Store.Retention = 10 * time.Second })
+	store := emptyStore(t)
+	s := service(t, store.URL(), func(o *server.Options) { o.Store.Retention = 10 * time.Second })
 	shape := servertest.Load{Topics: 3 * lives, Viewers: 12, Each: 5, Churn: 15 * time.Second}
-	o := servertest.NewOracle(t, servertest.Run{Fault: "quiet", Servers: []*servertest.Server{s}, Truth: redis.URL(), Load: shape})
+	o := servertest.NewOracle(t, servertest.Run{Fault: "quiet", Servers: []*servertest.Server{s}, Truth: store.URL(), Load: shape})
 	o.Start()
 	ends := 0
-	gone := func(i int) bool { return redis.Do("EXISTS", o.Key(i)) == "0" }
+	gone := func(i int) bool { return store.Do("EXISTS", o.Key(i)) == "0" }
 	for until := time.Now().Add(quietFor(t)); time.Now().Before(until); {
 		for range 6 {
 			for i := range shape.Topics - 1 { // the last one is never written
@@ -68,7 +68,7 @@ func TestQuietHour(t *testing.T) {
 			}, i)
 		}
 		for i := 3; i < shape.Topics-1; i += lives {
-			redis.Do("XTRIM", o.Key(i), "MAXLEN", "0")
+			store.Do("XTRIM", o.Key(i), "MAXLEN", "0")
 		}
 		ends++
 		o.For(2 * time.Second)

@@ -34,7 +34,7 @@ func TestRedisFailsOverWithLag(t *testing.T) {
 	o.For(phase(time.Second, 20*time.Second))
 	link.Blackhole()
 	before := o.Acked()
-	o.Eventually(10*time.Second, "500 readings are acknowledged by the primary alone", func() bool { return o.Acked() >= before+500 })
+	o.Eventually(10*time.Second, "500 readings are acknowledged by the primary alone", func() bool { return o.Acked() >= before+600 })
 	o.Begin()
 	lost := 0
 	o.Losing(func() {
@@ -57,6 +57,50 @@ func TestRedisFailsOverWithLag(t *testing.T) {
 	}
 	r.AtMost(t, "reset", r.ToldReset, 2*time.Second)
 	r.AtMost(t, "recovery p99", r.Recover, 3*time.Second)
+	r.None(t, "viewers and topics that never recovered", r.Unhealed)
+	r.None(t, "sockets closed", r.Closed)
+}
+
+// F16 with Readout-Ack: nothing that was acknowledged is lost, since nothing is
+// acknowledged that no copy has.
+func TestRedisFailsOverCopied(t *testing.T) {
+	t.Parallel()
+	primary := servertest.Redis(t)
+	link := servertest.NewFaultProxy(t, primary.Addr(), 1)
+	replica := servertest.RedisReplica(t, link.Addr())
+	sentinel := servertest.RedisSentinel(t, primary)
+	s := service(t, sentinelURL(sentinel))
+	shape := load()
+	shape.Ack = "copied"
+	o := servertest.NewOracle(t, servertest.Run{Fault: "F16-copied", Servers: []*servertest.Server{s}, Truth: replica.URL(), Load: shape})
+	o.Start()
+	o.Eventually(noticed, "pushes are acknowledged", func() bool { return o.Acked() > 0 })
+	healthy := o.Refused()
+	o.For(phase(time.Second, 20*time.Second))
+	if n := o.Refused() - healthy; n > 0 {
+		t.Errorf("F16-copied: %d pushes were refused while all was well", n)
+	}
+	link.Blackhole()
+	o.For(2 * time.Second) // what was under way is answered
+	before, refused := o.Acked(), o.Refused()
+	o.Begin()
+	o.For(phase(3*time.Second, 20*time.Second))
+	if n := o.Acked() - before; n > 0 || o.Refused() == refused {
+		t.Errorf("F16-copied: %d readings were acknowledged and %d pushes refused while no copy had them", n, o.Refused()-refused)
+	}
+	o.Losing(func() { // what was stored and not acknowledged
+		primary.Kill()
+		sentinel.Failover()
+	})
+	servertest.RedisReplica(t, replica.Addr())
+	o.Heal()
+	o.Eventually(10*time.Second, "every viewer is told", func() bool { return len(o.Told("reset")) == shape.Viewers })
+	o.Eventually(10*time.Second, "pushes are acknowledged again", func() bool { return o.Acked() > before })
+	o.For(phase(2*time.Second, 20*time.Second))
+	r := o.Finish()
+	r.None(t, "lost", r.Lost)
+	r.AtMost(t, "503 p99", r.Refusals.P99(), 1500*time.Millisecond)
+	r.AtMost(t, "recovery p99", r.Recover, 5*time.Second)
 	r.None(t, "viewers and topics that never recovered", r.Unhealed)
 	r.None(t, "sockets closed", r.Closed)
 }

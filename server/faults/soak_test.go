@@ -21,11 +21,11 @@ func TestSoak(t *testing.T) {
 	if !long() {
 		least /= 1000
 	}
-	redis := servertest.Redis(t)
-	links := []*servertest.FaultProxy{servertest.NewFaultProxy(t, redis.Addr(), 1), servertest.NewFaultProxy(t, redis.Addr(), 2)}
+	store := emptyStore(t)
+	links := []*servertest.FaultProxy{servertest.NewFaultProxy(t, store.Addr(), 1), servertest.NewFaultProxy(t, store.Addr(), 2)}
 	replicas := []*servertest.Server{service(t, links[0].URL()), service(t, links[1].URL())}
 	door := servertest.NewFaultProxy(t, address(replicas[0]), 3)
-	o := servertest.NewOracle(t, servertest.Run{Fault: "soak", Servers: replicas, Truth: redis.URL(), Load: load(), Through: door})
+	o := servertest.NewOracle(t, servertest.Run{Fault: "soak", Servers: replicas, Truth: store.URL(), Load: load(), Through: door})
 	o.Start()
 	o.For(phase(time.Second, 20*time.Second))
 	o.Begin()

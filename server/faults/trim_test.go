@@ -15,11 +15,11 @@ import (
 func TestTrims(t *testing.T) {
 	t.Parallel()
 	const most = 1000
-	redis := servertest.Redis(t)
-	s := service(t, redis.URL(), func(o *server.Options) { o.Linger = time.Millisecond }) // else a ring would still have it all
+	store := emptyStore(t)
+	s := service(t, store.URL(), func(o *server.Options) { o.Linger = time.Millisecond }) // else a ring would still have it all
 	door := servertest.NewFaultProxy(t, address(s), 1)
 	shape := servertest.Load{Topics: 20, Rate: 10, Viewers: 25, Each: 4}
-	o := servertest.NewOracle(t, servertest.Run{Fault: "F26", Servers: []*servertest.Server{s}, Truth: redis.URL(), Load: shape, Through: door})
+	o := servertest.NewOracle(t, servertest.Run{Fault: "F26", Servers: []*servertest.Server{s}, Truth: store.URL(), Load: shape, Through: door})
 	o.Start()
 	trims := 0
 	for range most / (shape.Viewers * shape.Each) {
@@ -33,7 +33,7 @@ func TestTrims(t *testing.T) {
 			o.Eventually(time.Minute, "each topic got readings meanwhile", func() bool { return o.AckedOf(i) >= least[i] })
 		}
 		for i := range shape.Topics {
-			redis.Do("XTRIM", o.Key(i), "MAXLEN", "1")
+			store.Do("XTRIM", o.Key(i), "MAXLEN", "1")
 		}
 		door.Pass()
 		o.Eventually(time.Minute, "all are back", o.AllLive)
@@ -50,11 +50,11 @@ func TestTrims(t *testing.T) {
 // them, and the viewers stand still for longer than that.
 func TestTrimsUnderStalledViewers(t *testing.T) {
 	t.Parallel()
-	redis := servertest.Redis(t)
-	s := service(t, redis.URL(), func(o *server.Options) { o.Store.MaxEntries = 100 })
+	store := emptyStore(t)
+	s := service(t, store.URL(), func(o *server.Options) { o.Store.MaxEntries = 100 })
 	door := servertest.NewFaultProxy(t, address(s), 1)
 	shape := servertest.Load{Topics: 2, Rate: 50, Batch: 50, Viewers: 6, Each: 2}
-	o := servertest.NewOracle(t, servertest.Run{Fault: "F26-stalled", Servers: []*servertest.Server{s}, Truth: redis.URL(), Load: shape, Through: door})
+	o := servertest.NewOracle(t, servertest.Run{Fault: "F26-stalled", Servers: []*servertest.Server{s}, Truth: store.URL(), Load: shape, Through: door})
 	o.Start()
 	o.For(time.Second)
 	o.Begin()

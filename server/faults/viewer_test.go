@@ -17,9 +17,9 @@ import (
 func TestViewersAreReset(t *testing.T) { // not parallel: it counts the goroutines of this process
 	const most = 1000
 	const pool = 20 // connections to the store that stay
-	redis := servertest.Redis(t)
+	store := emptyStore(t)
 	log := &journal{}
-	s := service(t, redis.URL(), func(o *server.Options) {
+	s := service(t, store.URL(), func(o *server.Options) {
 		o.Linger = 100 * time.Millisecond
 		o.Logger = slog.New(slog.NewTextHandler(log, nil))
 	})
@@ -28,7 +28,7 @@ func TestViewersAreReset(t *testing.T) { // not parallel: it counts the goroutin
 	door := servertest.NewFaultProxy(t, address(s), 1)
 	shape := load()
 	shape.Churn, shape.Viewers = 0, 2*shape.Viewers
-	o := servertest.NewOracle(t, servertest.Run{Fault: "F34", Servers: []*servertest.Server{s}, Truth: redis.URL(), Load: shape, Through: door})
+	o := servertest.NewOracle(t, servertest.Run{Fault: "F34", Servers: []*servertest.Server{s}, Truth: store.URL(), Load: shape, Through: door})
 	before := strings.Count(log.String(), "\n")
 	o.Start()
 	o.Begin()

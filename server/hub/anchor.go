@@ -103,7 +103,6 @@ func (st *streamer) check() {
 			if look > 0 {
 				st.hub.counters.cleared.Add(1)
 			}
-			st.answersAgain() // whoever said that it does not may have left without asking again
 			return
 		case r.Verdict == reading.Reset, look > 0 && end == suspected:
 			st.overtaken(end, begun, r.Verdict)
@@ -127,6 +126,9 @@ func (st *streamer) check() {
 func (st *streamer) continues(ctx context.Context, entries []reading.Entry) bool {
 	end, begun, _ := st.anchor()
 	r, err := st.ask(ctx, end, 1)
+	for err == nil && r.Verdict == reading.Continuous && len(r.Entries) == 0 && r.More { // entries that hold no reading
+		r, err = st.ask(ctx, r.End, resumeEntries)
+	}
 	same := len(entries) == 0 || len(r.Entries) > 0 && r.Entries[0].Cursor.ID == entries[0].Cursor.ID
 	switch {
 	case ctx.Err() != nil:

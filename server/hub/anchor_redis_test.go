@@ -164,3 +164,29 @@ func TestForcedTrimsAreCounted(t *testing.T) {
 		}
 	}
 }
+
+// Entries that hold no reading are no hole: a tail that could not read goes on
+// after them, and does not begin again.
+func TestEntriesWithoutAReadingAreNoHole(t *testing.T) {
+	t.Parallel()
+	r := servertest.Redis(t)
+	proxy := servertest.NewFaultProxy(t, r.Addr(), 1)
+	s, viewer := onRedis(t, "redis://"+proxy.Addr(), "a")
+	s.Push("a", "7")
+	next(t, viewer, "readings", 3*time.Second)
+	proxy.Stall()
+	next(t, viewer, "stale", 3*time.Second)
+	key := store.Key(reading.Topic("a"))
+	for range 3 {
+		r.Do("XADD", key, "*", "p", "no block of readings")
+	}
+	r.Do("XADD", key, "*", "value", "8")
+	proxy.Pass()
+	f := next(t, viewer, "readings", 3*time.Second)
+	for len(f.Rows) == 0 {
+		f = next(t, viewer, "readings", 3*time.Second)
+	}
+	if len(f.Rows) != 1 || f.Rows[0][1] != 8.0 || f.Columns != nil { // one that begins again names the columns anew
+		t.Errorf("after the entries without a reading: %s", f.Raw)
+	}
+}

@@ -33,6 +33,8 @@ type flow struct {
 	fell   bool           // the ring moved past it; it gets what it missed conflated
 	why    string         // the ring moved past it: what a gap says; trimmed if empty
 	begun  int            // the loading of the ring that last was held against
+	ill    bool           // its subscriber was told that the topic cannot be read, and nothing since
+	wrong  bool           // and that was because its key is no stream
 	told   int            // the version of st.naming that the subscriber was told
 	every  time.Duration  // the shortest time between two messages; 0 for none
 	next   time.Time      // when the next message may go
@@ -40,7 +42,7 @@ type flow struct {
 }
 
 func (f *flow) advance(end reading.Cursor, now time.Time) {
-	f.last, f.resume = end, true
+	f.last, f.resume, f.ill = end, true, false
 	if f.every > 0 {
 		f.next = now.Add(f.every)
 	}
@@ -64,6 +66,9 @@ func (f *flow) begin() {
 	select {
 	case <-st.ready:
 	default:
+		st.mu.Lock()
+		st.tellIll(f)
+		st.mu.Unlock()
 		f.later(st.ready)
 		return
 	}
@@ -76,12 +81,14 @@ func (f *flow) begin() {
 	} else {
 		err = f.snapshotFromStore()
 	}
-	if err != nil {
-		st.trouble(err)
+	switch {
+	case f.subscriber.ctx.Err() != nil:
+		return
+	case err != nil:
+		st.unread(f, err)
 		f.later(nil)
 		return
 	}
-	st.answersAgain()
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.tellIll(f)
@@ -133,11 +140,11 @@ func (f *flow) beginFromRing() bool {
 	return ok
 }
 
-// tellIll says after what the ring knew that there is more which nobody can read
-// now. The caller holds st.mu.
-func (st *streamer) tellIll(f *flow) {
-	if st.ill != nil {
-		f.subscriber.push(st.ill)
+// isIll tells the subscriber, once, that the topic cannot be read. The caller holds st.mu.
+func (f *flow) isIll(frame []byte, wrong bool) {
+	if f.state != gone && !(f.ill && f.wrong == wrong) {
+		f.ill, f.wrong = true, wrong
+		f.subscriber.push(frame)
 	}
 }
 
@@ -198,7 +205,7 @@ func (st *streamer) confirm(f *flow, list []reading.Reading, of int, end reading
 func (f *flow) snapshotFromStore() error {
 	for {
 		begun, earlier := f.st.about(f)
-		h, err := f.st.recent(begun, f.window, earlier)
+		h, err := f.st.recent(f.subscriber.ctx, begun, f.window, earlier)
 		if err != nil || f.openWith(h, begun) {
 			return err
 		}
@@ -245,7 +252,7 @@ func (f *flow) resumeFromStore() error {
 	begun := f.begun
 	f.st.mu.Unlock()
 	for {
-		r, err := f.st.resume(begun, after)
+		r, err := f.st.resume(f.subscriber.ctx, begun, after)
 		if err != nil {
 			return err
 		}
@@ -271,7 +278,7 @@ func (f *flow) restart() {
 	if f.state != gone {
 		f.st.hub.counters.resets.Add(1)
 		f.subscriber.push(reset(f.st.topic))
-		f.resume, f.fell, f.why = false, false, ""
+		f.resume, f.fell, f.why, f.ill = false, false, "", false
 	}
 }
 
@@ -311,7 +318,7 @@ func (f *flow) resumeWith(r reading.Resumed, g *gathered) (done, anew bool) {
 			to = before(r.Entries[0].Cursor)
 		}
 		f.subscriber.push(gap(st.topic, f.last, to, r.Lost, cmp.Or(f.why, trimmed)))
-		f.last = to
+		f.last, f.ill = to, false
 	}
 	if f.fell {
 		list := flatten(r.Entries)

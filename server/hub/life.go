@@ -13,7 +13,7 @@ import (
 // run ends with the streamer's context: by the linger in Hub.release or by
 // Hub.Close. It begins again when its stream is not what it was.
 func (st *streamer) run() {
-	defer st.stop()
+	defer st.end()
 	defer func() {
 		if p := recover(); p != nil {
 			st.fail(p, debug.Stack())
@@ -34,6 +34,15 @@ func (st *streamer) run() {
 		}
 		cancel()
 	}
+}
+
+// end returns when all reads of the store have.
+func (st *streamer) end() {
+	st.stop()
+	st.mu.Lock()
+	st.ended = true
+	st.mu.Unlock()
+	st.readers.Wait()
 }
 
 // begin fills the ring with what the stream holds.
@@ -95,7 +104,7 @@ func (st *streamer) load(history reading.History) {
 			f.subscriber.join(f)
 		}
 	}
-	st.stale, st.wrong, st.ill = time.Time{}, false, nil
+	st.wrong, st.ill = false, nil
 }
 
 // mended is true once after the topic's key held another type, which means that
@@ -124,6 +133,7 @@ func (st *streamer) beginAnew(f *flow) {
 	if f.resume {
 		st.hub.counters.resets.Add(1)
 		f.subscriber.push(reset(st.topic))
+		f.ill = false
 	}
 	f.resume, f.fell, f.why, f.told = false, false, "", 0
 	if f.state == live || f.state == behind { // else it is about to begin anyway
@@ -158,47 +168,71 @@ func (st *streamer) deafened(err error) {
 	st.trouble(err)
 }
 
-// trouble tells all flows once that the store does not answer, or that the
-// topic's key is no stream.
+// trouble tells all flows that the store does not answer the streamer, so that
+// none of them gets anything, or that the topic's key is no stream.
 func (st *streamer) trouble(err error) {
-	p, _ := problem.Of(err)
-	wrong := p.Code == "wrong_type"
+	frame, wrong := st.illness(err)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.ctx.Err() != nil || !st.stale.IsZero() && st.wrong == wrong {
+	if st.ctx.Err() != nil || st.ill != nil && st.wrong == wrong {
 		return
 	}
-	st.stale, st.wrong = time.Now(), wrong
+	st.ill, st.wrong = frame, wrong
 	st.hub.o.Logger.Warn("the store does not answer a streamer", "topic", st.topic, "err", err)
-	st.ill = stale(st.topic, st.stale)
-	if wrong {
-		st.ill = ErrorFrame(0, string(st.topic), err)
-	}
 	for f := range st.flows {
-		f.subscriber.push(st.ill)
+		st.tellIll(f)
 	}
 }
 
-// answersAgain tells all flows that the store answers and has nothing new: an
-// empty message confirms where they are.
+// illness is the frame that says why a topic cannot be read since now.
+func (st *streamer) illness(err error) (frame []byte, wrong bool) {
+	if p, _ := problem.Of(err); p.Code == "wrong_type" {
+		return ErrorFrame(0, string(st.topic), err), true
+	}
+	return stale(st.topic, time.Now()), false
+}
+
+// tellIll tells a flow, once, that its topic cannot be read. Whatever it is sent
+// next takes that back. The caller holds st.mu.
+func (st *streamer) tellIll(f *flow) {
+	if st.ill != nil {
+		f.isIll(st.ill, st.wrong)
+	}
+}
+
+// unread tells a flow that its own read of the store has failed. Those that the
+// streamer feeds have no part in that.
+func (st *streamer) unread(f *flow, err error) {
+	frame, wrong := st.illness(err)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.ill != nil {
+		frame, wrong = st.ill, st.wrong
+	}
+	f.isIll(frame, wrong)
+}
+
+// answersAgain tells all flows that the store answers and has nothing new.
 func (st *streamer) answersAgain() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	switch {
-	case st.stale.IsZero():
-		return
-	case st.wrong:
-		st.anew = true
-		st.beginAgain()
-		return
-	case st.deaf: // one read has succeeded, and those of the tail do not
+	if st.ill == nil {
 		return
 	}
-	st.stale, st.ill = time.Time{}, nil
+	st.ill = nil
 	for f := range st.flows {
 		if f.state == live {
-			f.subscriber.push(readings(rows{topic: st.topic, id: f.last, prev: f.last}))
+			st.wellAgain(f)
 		}
+	}
+}
+
+// wellAgain takes back what a flow was told, if it was: an empty message confirms
+// where it is. The caller holds st.mu.
+func (st *streamer) wellAgain(f *flow) {
+	if f.ill && st.ill == nil {
+		f.ill = false
+		f.subscriber.push(readings(rows{topic: st.topic, id: f.last, prev: f.last}))
 	}
 }
 

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -71,27 +72,19 @@ func (st *streamer) about(f *flow) (begun int, earlier time.Duration) {
 
 // recent reads a window from the store once for all who ask at the same time, and
 // of the same loading of the ring: an earlier read may show another history.
-func (st *streamer) recent(begun int, window, earlier time.Duration) (reading.History, error) {
+func (st *streamer) recent(ctx context.Context, begun int, window, earlier time.Duration) (reading.History, error) {
 	from := time.Now().Add(-window - earlier).UnixMilli()
-	h, err, _ := st.reads.Do(fmt.Sprint(begun, window, earlier), func() (any, error) {
-		return st.hub.o.Recent(st.ctx, st.topic, from, maxHistory)
+	return share(ctx, st, fmt.Sprint(begun, window, earlier), func(ctx context.Context) (reading.History, error) {
+		return st.hub.o.Recent(ctx, st.topic, from, maxHistory)
 	})
-	if err != nil {
-		return reading.History{}, err
-	}
-	return h.(reading.History), nil
 }
 
 // resume reads what follows a cursor once for all who ask at the same time: after
 // the streamer has begun again nearly all flows go on from the same place.
-func (st *streamer) resume(begun int, after reading.Cursor) (reading.Resumed, error) {
-	r, err, _ := st.reads.Do(fmt.Sprint(begun, after), func() (any, error) {
-		return st.hub.o.Resume(st.ctx, st.topic, after, resumeEntries)
+func (st *streamer) resume(ctx context.Context, begun int, after reading.Cursor) (reading.Resumed, error) {
+	return share(ctx, st, fmt.Sprint(begun, after), func(ctx context.Context) (reading.Resumed, error) {
+		return st.hub.o.Resume(ctx, st.topic, after, resumeEntries)
 	})
-	if err != nil {
-		return reading.Resumed{}, err
-	}
-	return r.(reading.Resumed), nil
 }
 
 // maxHistory is the most entries one snapshot reads: the default of the store's count fuse.

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"readout/server/reading"
 )
 
@@ -25,7 +23,8 @@ type streamer struct {
 	ctx   context.Context
 	stop  context.CancelFunc
 	ready chan struct{} // closed when the ring is loaded
-	reads singleflight.Group
+
+	readers sync.WaitGroup // the goroutines of reads; run waits for them
 
 	watchers int         // guarded by Hub.mu
 	linger   *time.Timer // guarded by Hub.mu; set while nobody watches
@@ -38,9 +37,10 @@ type streamer struct {
 	named  int  // the version of naming that the last published frame told
 	rating bool // a flow has asked for rates
 	flows  map[*flow]struct{}
-	stale  time.Time          // since when the store does not answer; zero when it does
-	wrong  bool               // stale because the topic's key is no stream
-	ill    []byte             // the frame that said so; nil with stale
+	ill    []byte             // the frame that says that nothing can be read; nil when the tail reads
+	wrong  bool               // ill because the topic's key is no stream
+	reads  map[string]*shared // reads of the store under way, by what they ask
+	ended  bool               // run has ended: nothing reads any more
 	shots  [2]shot            // by variant
 	begun  int                // how often the ring was loaded
 	missed string             // why readings may be missing after the streamer has begun again
@@ -53,7 +53,7 @@ type streamer struct {
 }
 
 func newStreamer(h *Hub, topic reading.Topic) *streamer {
-	st := &streamer{hub: h, topic: topic, ready: make(chan struct{}), flows: map[*flow]struct{}{}}
+	st := &streamer{hub: h, topic: topic, ready: make(chan struct{}), flows: map[*flow]struct{}{}, reads: map[string]*shared{}}
 	st.ring.most = ringReadings
 	st.ctx, st.stop = context.WithCancel(h.ctx)
 	return st
@@ -63,7 +63,7 @@ func newStreamer(h *Hub, topic reading.Topic) *streamer {
 func (st *streamer) publish(entries []reading.Entry) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.stale, st.ill = time.Time{}, nil
+	st.ill = nil
 	st.learn(entries)
 	prev := st.ring.end
 	lists := [2][]reading.Reading{asStored: flatten(entries)}
@@ -109,6 +109,7 @@ func (st *streamer) deliver(f *flow, frame []byte, told bool, count int, prev re
 	switch {
 	case f.state != live:
 	case f.last.ID.Compare(st.ring.end.ID) >= 0: // it joined with a later read of the store
+		st.wellAgain(f)
 	case f.last != prev || !told && f.told != st.naming.version:
 		// Compared whole: a read of the store may not know the ordinal that the tail
 		// knows, and the viewer holds prev against what it was sent letter by letter.
@@ -136,6 +137,7 @@ func (st *streamer) catchUp(f *flow) {
 	}
 	if f.last.ID.Compare(st.ring.end.ID) >= 0 { // a read of the store was ahead of the tail
 		f.state = live
+		st.wellAgain(f)
 		return
 	}
 	entries, ok := st.ring.after(f.last, st.variant(f))

@@ -49,6 +49,7 @@ type Subscriber struct {
 	mu       sync.Mutex // guards the fields below
 	queue    [][]byte
 	queued   int // bytes in queue
+	named    int // of these, names of topics above the limit
 	behind   map[*flow]struct{}
 	joins    []*flow
 	joining  bool // a goroutine runs joins
@@ -154,7 +155,7 @@ func (s *Subscriber) take() (frames [][]byte, late []*flow, err error) {
 		s.sent += int64(s.queued)
 		s.hub.counters.frames.Add(int64(len(frames)))
 		s.hub.counters.bytes.Add(int64(s.queued))
-		s.queue, s.queued = nil, 0
+		s.queue, s.queued, s.named = nil, 0, 0
 		s.measureAcks()
 		signal(s.room)
 		return frames, nil, nil
@@ -351,6 +352,9 @@ func (s *Subscriber) runGrowth() {
 			return
 		}
 		for _, topic := range fresh {
+			if !s.awaitRoom() {
+				return
+			}
 			s.grow(topic)
 		}
 	}
@@ -365,7 +369,8 @@ func (s *Subscriber) caught() {
 	}
 }
 
-// awaitRoom waits until more may be queued. It is false when the subscriber has ended.
+// awaitRoom waits until more may be queued, in the goroutines that begin flows and
+// add topics. It is false when the subscriber has ended.
 func (s *Subscriber) awaitRoom() bool {
 	for {
 		s.mu.Lock()
@@ -373,6 +378,7 @@ func (s *Subscriber) awaitRoom() bool {
 		room := s.queued < queueBytes && s.stalled.IsZero() // a paused one is still told where it begins
 		s.mu.Unlock()
 		if ended || room {
+			signal(s.room) // the other one may wait too
 			return !ended
 		}
 		select {

@@ -97,7 +97,7 @@ func (s *Subscriber) Subscribe(want Subscription) {
 		}
 	}
 	if len(left.topics) > 0 {
-		s.push(overLimit(want.ID, left.topics, left.of))
+		s.leaveOut(want.ID, left)
 	}
 }
 
@@ -121,18 +121,38 @@ func picked(selectors map[string]reading.Selector, topic reading.Topic) bool {
 	return false
 }
 
+// leftBytes bounds the names of topics above the limit that wait for one subscriber:
+// a request of 30 bytes may match a hundred thousand topics, and so may the next.
+const leftBytes = 16 << 10
+
 // leftOut is what a request asks for above the limit of topics.
 type leftOut struct {
-	topics []reading.Topic // the first maxNamed of them
+	topics []reading.Topic // the first of them
+	bytes  int
 	of     int
 }
 
 func (l *leftOut) add(topic reading.Topic) {
-	const maxNamed = 1000
 	l.of++
-	if len(l.topics) < maxNamed {
+	if l.bytes += len(topic); l.bytes <= leftBytes {
 		l.topics = append(l.topics, topic)
 	}
+}
+
+// leaveOut tells of topics above the limit: by name while there is room for names,
+// and how many they are.
+func (s *Subscriber) leaveOut(id int64, left leftOut) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished != nil {
+		return
+	}
+	n := 0
+	for n < len(left.topics) && s.named+len(left.topics[n]) <= leftBytes {
+		s.named += len(left.topics[n])
+		n++
+	}
+	s.enqueue(overLimit(id, left.topics[:n], left.of))
 }
 
 // keep notes a selector, once. It is false when there are too many.
@@ -247,7 +267,7 @@ func (s *Subscriber) grow(topic reading.Topic) {
 		case err == nil:
 			s.push(grown(sub.ID, []reading.Topic{topic}))
 		case errors.Is(err, errFull):
-			s.push(overLimit(sub.ID, []reading.Topic{topic}, 1))
+			s.leaveOut(sub.ID, leftOut{topics: []reading.Topic{topic}, of: 1})
 		default:
 			s.push(ErrorFrame(sub.ID, string(topic), err))
 		}
@@ -274,11 +294,7 @@ func (s *Subscriber) add(sub *subscription, topic reading.Topic, after map[readi
 		if f.rates {
 			f.st.wantRates()
 		}
-		ill := f.st.ill
 		f.st.mu.Unlock()
-		if ill != nil {
-			s.push(ill)
-		}
 		s.join(f)
 		sub.topics[topic] = struct{}{}
 		return nil

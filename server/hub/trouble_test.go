@@ -50,97 +50,18 @@ func framesIn(s *hub.Subscriber, wait time.Duration) (list []string) {
 	}
 }
 
+// kindsOf returns the types of frames.
+func kindsOf(frames []string) string {
+	kinds := make([]string, len(frames))
+	for i, f := range frames {
+		kinds[i], _, _ = strings.Cut(strings.TrimPrefix(f, `{"type":"`), `"`)
+	}
+	return strings.Join(kinds, " ")
+}
+
 func has(frames []string, parts ...string) bool {
 	return slices.ContainsFunc(frames, func(f string) bool {
 		return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(f, part) })
-	})
-}
-
-// One read that fails says stale, and the next that succeeds takes it back, for
-// everyone, also when the topic gets no reading.
-func TestStaleEndsWhenTheStoreAnswersAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := quiet()
-		var fails atomic.Int32
-		var long reading.History // more than the ring holds, so that an hour asks the store
-		for i := range 600 {
-			ms := time.Now().UnixMilli() - 600 + int64(i)
-			long.End = reading.Cursor{ID: reading.StreamID{Ms: uint64(ms)}, Ordinal: int64(i + 1), Epoch: "e"}
-			long.Entries = append(long.Entries, reading.Entry{Cursor: long.End, Readings: []reading.Reading{
-				{Topic: "a", Time: ms, Values: []reading.Named{{Name: "value", Value: reading.NumberOf(1)}}},
-			}})
-		}
-		o.Recent = func(context.Context, reading.Topic, int64, int) (reading.History, error) {
-			if fails.Add(-1) >= 0 {
-				return reading.History{}, errors.New("one slow read")
-			}
-			return long, nil
-		}
-		h := hub.New(o)
-		defer h.Close()
-		first := h.Join(anyone)
-		defer first.Leave()
-		first.Subscribe(hub.Subscription{ID: 1, Topics: []string{"a"}, Window: 100 * time.Millisecond})
-		framesIn(first, time.Second)
-
-		fails.Store(1)
-		second := h.Join(anyone)
-		defer second.Leave()
-		second.Subscribe(hub.Subscription{ID: 1, Topics: []string{"a"}, Window: time.Hour})
-		if got := framesIn(second, 5*time.Second); !has(got, `"stale"`) || !has(got, `"snapshot"`) {
-			t.Errorf("the one whose read failed got %.60q", got)
-		}
-		if got := framesIn(first, 5*time.Second); !has(got, `"stale"`) || !strings.Contains(got[len(got)-1], `"readings"`) {
-			t.Errorf("the other one got %.60q: stale, and then a message that takes it back", got)
-		}
-		third := h.Join(anyone)
-		defer third.Leave()
-		third.Subscribe(hub.Subscription{ID: 1, Topics: []string{"a"}, Window: 100 * time.Millisecond})
-		if got := framesIn(third, time.Second); has(got, `"stale"`) {
-			t.Errorf("one who came later got %.60q", got)
-		}
-	})
-}
-
-// So does it when the one whose read failed has left before it could ask again, as
-// polls do, and the topic gets no reading.
-func TestStaleEndsWithoutTheOneWhoMetIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := quiet()
-		fails := make(chan error, 1)
-		o.Resume = func(_ context.Context, _ reading.Topic, after reading.Cursor, limit int) (reading.Resumed, error) {
-			if limit == 0 { // a check
-				return reading.Resumed{From: after, End: after}, nil
-			}
-			select {
-			case err := <-fails:
-				return reading.Resumed{}, err
-			default:
-				return reading.Resumed{From: after, End: after}, nil
-			}
-		}
-		h := hub.New(o)
-		defer h.Close()
-		first := h.Join(anyone)
-		defer first.Leave()
-		first.Subscribe(hub.Subscription{ID: 1, Topics: []string{"a"}})
-		framesIn(first, time.Second)
-
-		fails <- errors.New("one slow read")
-		second := h.Join(anyone)
-		second.Subscribe(hub.Subscription{ID: 1, Topics: []string{"a"}, After: map[string]string{"a": "1-1"}})
-		synctest.Wait()
-		second.Leave()
-		got := framesIn(first, 10*time.Second)
-		if !has(got, `"stale"`) || !strings.Contains(got[len(got)-1], `"readings"`) {
-			t.Errorf("the other one got %.60q: stale, and then a message that takes it back", got)
-		}
-		third := h.Join(anyone)
-		defer third.Leave()
-		third.Subscribe(hub.Subscription{ID: 1, Topics: []string{"a"}})
-		if got := framesIn(third, time.Second); has(got, `"stale"`) {
-			t.Errorf("one who came later got %.60q", got)
-		}
 	})
 }
 
@@ -241,7 +162,7 @@ func TestWhatIsLeftOutIsNamedWithinBounds(t *testing.T) {
 		}
 		s.Subscribe(hub.Subscription{ID: 1, Topics: selectors})
 		for _, f := range framesIn(s, time.Second) {
-			if strings.HasPrefix(f, `{"type":"limit"`) && (len(f) > 64<<10 || !strings.HasSuffix(f, `"of":9000}`)) {
+			if strings.HasPrefix(f, `{"type":"limit"`) && (len(f) > 32<<10 || !strings.HasSuffix(f, `"of":9000}`)) {
 				t.Errorf("%d bytes that end with %q", len(f), f[len(f)-30:])
 			}
 		}
@@ -249,6 +170,68 @@ func TestWhatIsLeftOutIsNamedWithinBounds(t *testing.T) {
 			t.Errorf("%d looks through the catalog for one request", looks)
 		}
 	})
+}
+
+// Names above the limit that nobody takes are counted, whether many requests or many
+// new topics bring them.
+func TestWhatIsLeftOutDoesNotPileUp(t *testing.T) {
+	want := map[string]int{"requests": 100, "new topics": 1 + 5000}
+	long := func(i int) reading.Topic {
+		return reading.Topic(fmt.Sprintf(`t%06d{l="%s"}`, i, strings.Repeat("x", 1000)))
+	}
+	for name, bring := range map[string]func(h *hub.Hub, s *hub.Subscriber){
+		"requests": func(_ *hub.Hub, s *hub.Subscriber) {
+			for id := range int64(100) {
+				s.Subscribe(hub.Subscription{ID: id + 1, Topics: []string{"*"}})
+			}
+		},
+		"new topics": func(h *hub.Hub, s *hub.Subscriber) {
+			s.Subscribe(hub.Subscription{ID: 1, Topics: []string{"t*"}})
+			for i := range 5000 {
+				h.TopicAdded(long(10_000 + i))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := quiet()
+				o.Limits = hub.Limits{Topics: 1, Points: 10, Message: 1 << 10}
+				o.Topics = func(match func(reading.Topic) bool) (list []reading.Topic) {
+					for i := range 3000 {
+						if topic := long(i); match(topic) {
+							list = append(list, topic)
+						}
+					}
+					return list
+				}
+				h := hub.New(o)
+				defer h.Close()
+				s := h.Join(anyone)
+				defer s.Leave()
+				bring(h, s)
+				synctest.Wait()
+				frames, err := s.Next(t.Context())
+				bytes, limits := 0, 0
+				for _, f := range frames {
+					bytes += len(f)
+					if strings.HasPrefix(string(f), `{"type":"limit"`) {
+						limits++
+					}
+				}
+				if err != nil || bytes > 100<<10 || limits == 0 {
+					t.Errorf("%d bytes waited, in %d frames of topics that are left out: %v", bytes, limits, err)
+				}
+				for _, f := range framesIn(s, time.Second) {
+					if strings.HasPrefix(f, `{"type":"limit"`) {
+						limits++
+					}
+				}
+				if limits != want[name] {
+					t.Errorf("%d times told of topics that are left out, want %d", limits, want[name])
+				}
+			})
+		})
+	}
 }
 
 func TestAPausedSubscriberIsToldWhereItBegins(t *testing.T) {

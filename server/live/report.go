@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"readout/server/problem"
 )
@@ -15,7 +17,14 @@ var PaintBounds = [...]int64{25, 50, 100, 250, 500, 1000, 2500}
 
 const (
 	maxReport  = 8 << 10   // bytes of a report
-	maxCounted = 1_000_000 // of anything, in one report: a page sends one in 30 s
+	maxCounted = 1_000_000 // of anything else, in one report: a page sends one in 30 s
+)
+
+// Nobody can prove a broken chain, so what viewers may add to their count is
+// bounded: one violation says as much as a thousand, that there is a bug.
+const (
+	maxViolations = 100 // in one report: a page tells of the first within a second
+	maxComplaints = 10  // reports of violations a minute, of all viewers
 )
 
 // report is what a page tells of itself since its last one. Fields that a later
@@ -40,6 +49,10 @@ type Reported struct {
 }
 
 type reports struct {
+	mu         sync.Mutex // guards:
+	minute     time.Time  // when the count of complaints began
+	complaints int
+
 	violations atomic.Int64
 	resumes    [len(transportNames)]atomic.Int64
 	painted    [len(PaintBounds) + 1]atomic.Int64
@@ -51,6 +64,20 @@ func (r *reports) snapshot() Reported {
 		s.Painted[i] = r.painted[i].Load()
 	}
 	return s
+}
+
+// complain counts violations unless there were too many complaints in this minute.
+func (r *reports) complain(violations int64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := time.Now(); now.Sub(r.minute) >= time.Minute {
+		r.minute, r.complaints = now, 0
+	}
+	if r.complaints++; r.complaints > maxComplaints {
+		return problem.New("limit", "more than %d reports of violations in a minute; they are counted, this one is not", maxComplaints)
+	}
+	r.violations.Add(violations)
+	return nil
 }
 
 // Report serves POST /live/report.
@@ -66,7 +93,12 @@ func (l *Live) Report(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l.reports.violations.Add(told.Violations)
+	if told.Violations > 0 {
+		if err := l.reports.complain(told.Violations); err != nil {
+			return err
+		}
+		l.o.Logger.Warn("a viewer reports messages that do not follow each other", "transport", told.Transport, "violations", told.Violations)
+	}
 	l.reports.resumes[by].Add(told.Resumes)
 	if told.Painted != nil {
 		for i, n := range told.Painted.Counts {
@@ -86,7 +118,10 @@ func decodeReport(b []byte) (told report, by transport, err error) {
 	if by < 0 {
 		return told, 0, problem.New("bad_message", "a report names its transport: websocket, sse or poll")
 	}
-	counts := []int64{told.Violations, told.Resumes}
+	if told.Violations < 0 || told.Violations > maxViolations {
+		return told, 0, problem.New("bad_message", "a report tells of 0 to %d violations", maxViolations)
+	}
+	counts := []int64{told.Resumes}
 	if p := told.Painted; p != nil {
 		if !slices.Equal(p.Le, PaintBounds[:]) || len(p.Counts) != len(PaintBounds)+1 {
 			return told, 0, problem.New("bad_message", "painted counts by le %v, and one more", PaintBounds)

@@ -423,22 +423,18 @@ func (p *Pages) read(ctx context.Context, topics []reading.Topic, deep []bool, s
 		if course {
 			n = entriesFor(span)
 		}
-		latest, err := p.o.Latest(ctx, some, n)
+		histories, err := p.o.Histories(ctx, some, n)
 		if err != nil {
 			return nil, err
 		}
 		if course {
-			if err := p.deepen(ctx, some, latest, n, span); err != nil {
+			if err := p.deepen(ctx, some, histories, n, span); err != nil {
 				return nil, err
 			}
 		}
 		most := rowsOf(len(some))
 		for i, at := range places {
-			h := reading.History{Entries: latest[i]}
-			if n := len(latest[i]); n > 0 {
-				h.End = latest[i][n-1].Cursor
-			}
-			series[at] = p.within(some[i], h, most, span)
+			series[at] = p.within(some[i], histories[i], most, span)
 		}
 	}
 	return series, nil

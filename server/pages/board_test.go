@@ -58,24 +58,34 @@ func (s *shelf) pages(t testing.TB, dir string) *Pages {
 		entries := s.entries[topic]
 		return entries[max(0, len(entries)-n):]
 	}
+	history := func(topic reading.Topic, n int) reading.History {
+		h := reading.History{Entries: newest(topic, n)}
+		if len(h.Entries) > 0 {
+			h.End = h.Entries[len(h.Entries)-1].Cursor
+		}
+		return h
+	}
 	return New(Options{
 		Latest: func(_ context.Context, topics []reading.Topic, n int) ([][]reading.Entry, error) {
-			if len(topics) > 0 {
-				s.trips++
-			}
 			list := make([][]reading.Entry, len(topics))
 			for i, topic := range topics {
-				s.asked[topic] = n
 				list[i] = newest(topic, n)
 			}
 			return list, nil
 		},
-		Recent: func(_ context.Context, topic reading.Topic, limit int) (reading.History, error) {
-			h := reading.History{Entries: newest(topic, limit)}
-			if n := len(h.Entries); n > 0 {
-				h.End = h.Entries[n-1].Cursor
+		Histories: func(_ context.Context, topics []reading.Topic, n int) ([]reading.History, error) {
+			if len(topics) > 0 {
+				s.trips++
 			}
-			return h, nil
+			list := make([]reading.History, len(topics))
+			for i, topic := range topics {
+				s.asked[topic] = n
+				list[i] = history(topic, n)
+			}
+			return list, nil
+		},
+		Recent: func(_ context.Context, topic reading.Topic, limit int) (reading.History, error) {
+			return history(topic, limit), nil
 		},
 		Topics: func(match func(reading.Topic) bool) []reading.Topic {
 			var topics []reading.Topic

@@ -38,6 +38,8 @@ type Options struct {
 	Recent func(ctx context.Context, topic reading.Topic, limit int) (reading.History, error)
 	// Latest returns the newest n entries of each topic.
 	Latest func(ctx context.Context, topics []reading.Topic, n int) ([][]reading.Entry, error)
+	// Histories is Latest with the place where each topic ends, for pages that go on from there.
+	Histories func(ctx context.Context, topics []reading.Topic, n int) ([]reading.History, error)
 	// Topics returns the known topics that match.
 	Topics func(match func(reading.Topic) bool) []reading.Topic
 	// Columns returns what is known of a topic's columns.
@@ -142,11 +144,7 @@ func (p *Pages) list(ctx context.Context, topics []reading.Topic) ([]views.Serie
 	}
 	list := make([]views.Series, 0, len(topics))
 	for i, topic := range topics {
-		h := reading.History{Entries: latest[i]}
-		if n := len(latest[i]); n > 0 {
-			h.End = latest[i][n-1].Cursor
-		}
-		s := p.one(topic, h, sparkRows)
+		s := p.one(topic, reading.History{Entries: latest[i]}, sparkRows)
 		s.Hidden = p.o.API.Hidden(topic)
 		list = append(list, s)
 	}

@@ -34,10 +34,11 @@ func rowsOf(n int) int {
 
 // deepen reads further back where the newest n entries do not reach the
 // beginning of the window.
-func (p *Pages) deepen(ctx context.Context, topics []reading.Topic, latest [][]reading.Entry, n int, span time.Duration) error {
+func (p *Pages) deepen(ctx context.Context, topics []reading.Topic, histories []reading.History, n int, span time.Duration) error {
 	from := time.Now().Add(-span).UnixMilli()
 	left := deepTopics
-	for i, entries := range latest {
+	for i := range histories {
+		entries := histories[i].Entries
 		if len(entries) < n || left == 0 || len(entries[0].Readings) > 0 && entries[0].Readings[0].Time <= from {
 			continue
 		}
@@ -47,7 +48,7 @@ func (p *Pages) deepen(ctx context.Context, topics []reading.Topic, latest [][]r
 			return err
 		}
 		if len(h.Entries) > len(entries) {
-			latest[i] = h.Entries
+			histories[i] = h
 		}
 	}
 	return nil
@@ -61,20 +62,11 @@ func (p *Pages) course(ctx context.Context, topic reading.Topic, span time.Durat
 	if err != nil {
 		return views.Series{}, err
 	}
-	latest := [][]reading.Entry{h.Entries}
-	if err := p.deepen(ctx, []reading.Topic{topic}, latest, n, span); err != nil {
+	histories := []reading.History{h}
+	if err := p.deepen(ctx, []reading.Topic{topic}, histories, n, span); err != nil {
 		return views.Series{}, err
 	}
-	h.Entries = until(latest[0], h.End.ID)
-	return p.within(topic, h, rowsOf(1), span), nil
-}
-
-// until leaves out what came after a place that was taken before.
-func until(entries []reading.Entry, end reading.StreamID) []reading.Entry {
-	for len(entries) > 0 && entries[len(entries)-1].Cursor.ID.Compare(end) > 0 {
-		entries = entries[:len(entries)-1]
-	}
-	return entries
+	return p.within(topic, histories[0], rowsOf(1), span), nil
 }
 
 // entriesFor is how many of the newest entries of a topic are read for a window.

@@ -60,6 +60,7 @@ var Table = []Row{
 	{"limit", 429, time.Second, "A limit is reached.", "The message says which; send less or ask for more."},
 	{"internal", 500, 0, "Readout made a mistake.", "Report it with the request id."},
 	{"store_unavailable", 503, 2 * time.Second, "The store does not answer. With outcome unknown the readings may still be stored.", "Send again after Retry-After, with an Idempotency-Key so that nothing doubles."},
+	{"not_confirmed", 503, 2 * time.Second, "The store has not confirmed in time what Readout-Ack asks for. With outcome stored the readings are stored, and seen, all the same.", "Send again after Retry-After, with the same Idempotency-Key: they are stored once, and waited for again."},
 	{"overloaded", 503, time.Second, "This replica has more requests in hand than it can serve in time.", "Send again after Retry-After, in fewer and larger requests."},
 	{"storage_full", 503, 10 * time.Second, "The store has no room.", "Send again after Retry-After; give the store more memory."},
 	{"draining", 503, time.Second, "This replica is stopping.", "Send again; another replica answers."},
@@ -82,7 +83,7 @@ var rows = func() map[string]Row {
 type Error struct {
 	Code    string
 	Message string
-	Outcome string        // "unknown" when a write may have happened all the same
+	Outcome string        // "unknown" when a write may have happened all the same, "stored" when it has
 	Allow   string        // what the Allow header says, for method_not_allowed
 	Retry   time.Duration // what Retry-After says, when it is not what the row says
 	Cause   error

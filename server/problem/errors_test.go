@@ -127,7 +127,7 @@ Whatever Readout cannot do it answers with a code of this table, everywhere in t
 {"error":{"code":"bad_topic","message":"the topic's name is empty"}}
 ` + "```" + `
 ` + "`code`" + ` is for programs and never changes its meaning; ` + "`message`" + ` is for people and may. With ` + "`\"outcome\":\"unknown\"`" + ` beside them a
-push may have been stored all the same; without it a push that was refused with 503 left nothing behind. A request of many readings names each that it refuses in ` + "`rejected`" + `, by its index. On a
+push may have been stored all the same, and with ` + "`\"outcome\":\"stored\"`" + ` it has been, not as safely as it asked for; without either a push that was refused with 503 left nothing behind. A request of many readings names each that it refuses in ` + "`rejected`" + `, by its index. On a
 socket the same codes stand in error frames ([live.md](live.md)). Browsers that ask for a page get one that says the same.
 
 A 4xx answer stays the same however often the request is sent again; only 408 and 429 may end otherwise. After a 503 send again, no

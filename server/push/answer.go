@@ -13,8 +13,6 @@ import (
 // people who pushed from a terminal.
 func (h *Handlers) answerTopic(w http.ResponseWriter, r *http.Request, one reading.Reading, ids []reading.StreamID) {
 	url := h.options.URL(r, one.Topic)
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Add("Vary", "Accept, User-Agent")
 	if forPeople(r) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte(line(one) + " -> " + url + "\n"))
@@ -100,7 +98,6 @@ func appendLast(b []byte, name string, ids []reading.StreamID) []byte {
 
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -210,7 +210,7 @@ func TestOnce(t *testing.T) {
 func TestContextReachesTheStore(t *testing.T) {
 	type key struct{}
 	options := (&recorder{}).options()
-	options.Append = func(ctx context.Context, _ []reading.Reading, _ push.Once) ([]reading.StreamID, error) {
+	options.Append = func(ctx context.Context, _ []reading.Reading, _ push.Once, _ push.Ack) ([]reading.StreamID, error) {
 		if ctx.Value(key{}) != "here" {
 			t.Error("another context")
 		}

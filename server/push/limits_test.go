@@ -109,14 +109,14 @@ func TestBodyTimeoutEndsWithTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &recorder{}
 		options := store.options()
-		options.Append = func(ctx context.Context, readings []reading.Reading, once push.Once) ([]reading.StreamID, error) {
+		options.Append = func(ctx context.Context, readings []reading.Reading, once push.Once, ack push.Ack) ([]reading.StreamID, error) {
 			timer := time.NewTimer(2 * body.Timeout)
 			defer timer.Stop()
 			select {
 			case <-ctx.Done():
 				return nil, context.Cause(ctx)
 			case <-timer.C:
-				return store.append(ctx, readings, once)
+				return store.append(ctx, readings, once, ack)
 			}
 		}
 		conn := start(t, options)()
@@ -190,9 +190,9 @@ func TestOverload(t *testing.T) {
 		options := store.options()
 		options.Inflight = 2
 		gate := make(chan struct{})
-		options.Append = func(ctx context.Context, readings []reading.Reading, once push.Once) ([]reading.StreamID, error) {
+		options.Append = func(ctx context.Context, readings []reading.Reading, once push.Once, ack push.Ack) ([]reading.StreamID, error) {
 			<-gate
-			return store.append(ctx, readings, once)
+			return store.append(ctx, readings, once, ack)
 		}
 		handler := router(push.New(options))
 		statuses := make(chan int, 5)

@@ -34,11 +34,21 @@ type Once struct {
 	Body  [32]byte // SHA-256 of what it asks for
 }
 
+// Ack is how safe readings are before their push is answered: Readout-Ack.
+type Ack string
+
+// The values of Ack.
+const (
+	Stored Ack = ""       // the store has them
+	Copied Ack = "copied" // and so has a copy of it
+	Synced Ack = "synced" // and they are on its disk
+)
+
 // Options is what the handlers get from the rest of the server. Every func is required.
 type Options struct {
 	// Append stores readings and returns the ID of the entry that holds each,
-	// in the same order. It returns only when the store has them.
-	Append func(ctx context.Context, readings []reading.Reading, once Once) ([]reading.StreamID, error)
+	// in the same order. It returns only when the store has them as safely as ack says.
+	Append func(ctx context.Context, readings []reading.Reading, once Once, ack Ack) ([]reading.StreamID, error)
 	// Describe keeps what the values of a topic mean.
 	Describe func(ctx context.Context, topic reading.Topic, columns []reading.Column) error
 	// Can is asked for every topic: nil, or an unauthorized or forbidden *problem.Error.
@@ -50,13 +60,14 @@ type Options struct {
 
 	Retention time.Duration    // readings older than this are refused; 0 for no bound
 	Now       func() time.Time // nil for time.Now
-	Inflight  int              // requests that are decoded and stored at once; 0 for 64 per core
+	Inflight  int              // requests that are decoded and stored at once, and of those with a Readout-Ack as many; 0 for 64 per core
 }
 
 // Handlers are the handlers of pushes. They may be used by any number of requests at once.
 type Handlers struct {
 	options Options
 	slots   chan struct{}
+	waiting chan struct{} // slots of those that wait for more than that they are stored
 }
 
 // New makes the handlers.
@@ -67,22 +78,27 @@ func New(options Options) *Handlers {
 	if options.Inflight <= 0 {
 		options.Inflight = 64 * runtime.GOMAXPROCS(0)
 	}
-	return &Handlers{options: options, slots: make(chan struct{}, options.Inflight)}
+	return &Handlers{options: options, slots: make(chan struct{}, options.Inflight), waiting: make(chan struct{}, options.Inflight)}
 }
 
 // begin waits for a slot and returns how to give it back. A request takes its
-// slot when its body has arrived, so that slow senders hold none.
-func (h *Handlers) begin(ctx context.Context) (done func(), err error) {
-	done = func() { <-h.slots }
+// slot when its body has arrived, so that slow senders hold none. Those that wait
+// for copies and disks have slots of their own, so that they hold up no others.
+func (h *Handlers) begin(ctx context.Context, ack Ack) (done func(), err error) {
+	slots := h.slots
+	if ack != Stored {
+		slots = h.waiting
+	}
+	done = func() { <-slots }
 	select {
-	case h.slots <- struct{}{}:
+	case slots <- struct{}{}:
 		return done, nil
 	default:
 	}
 	timer := time.NewTimer(slotWait)
 	defer timer.Stop()
 	select {
-	case h.slots <- struct{}{}:
+	case slots <- struct{}{}:
 		return done, nil
 	case <-ctx.Done():
 	case <-timer.C:

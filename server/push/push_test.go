@@ -30,11 +30,12 @@ type recorder struct {
 	mu        sync.Mutex // protects all fields below
 	readings  []string
 	onces     []push.Once
+	acks      []push.Ack
 	described []string
 	fail      error
 }
 
-func (s *recorder) append(_ context.Context, readings []reading.Reading, once push.Once) ([]reading.StreamID, error) {
+func (s *recorder) append(_ context.Context, readings []reading.Reading, once push.Once, ack push.Ack) ([]reading.StreamID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
@@ -49,7 +50,7 @@ func (s *recorder) append(_ context.Context, readings []reading.Reading, once pu
 		s.readings = append(s.readings, line)
 		ids = append(ids, reading.StreamID{Ms: uint64(now.UnixMilli()), Seq: uint64(len(s.readings))})
 	}
-	s.onces = append(s.onces, once)
+	s.onces, s.acks = append(s.onces, once), append(s.acks, ack)
 	return ids, nil
 }
 
@@ -226,7 +227,8 @@ func TestReadings(t *testing.T) {
 		{name: "all forbidden", header: jsonType, body: `{"topic":"secret","value":1}`, status: 422, code: "rejected", refused: "0:forbidden"},
 		{name: "described and forbidden", header: jsonType, body: `{"readings":[` + one + `],"describe":{"secret":{}}}`, status: 403, code: "forbidden"},
 		{name: "wrong description", header: jsonType, body: `{"readings":[` + one + `],"describe":{"a":{"value":{"kind":"x"}}}}`, status: 422, code: "bad_describe"},
-		{name: "ack is not ignored", header: with("Readout-Ack", "copied"), body: one, status: 400, code: "bad_request"},
+		{name: "two acks", header: with("Readout-Ack", "copied", "Readout-Ack", "copied"), body: one, status: 400, code: "bad_request"},
+		{name: "unknown ack", header: with("Readout-Ack", "Copied"), body: one, status: 400, code: "bad_request"},
 		{name: "time is not ignored", header: with("Readout-Time", "1"), body: one, status: 400, code: "bad_request"},
 		{name: "key too long", header: with("Idempotency-Key", strings.Repeat("k", 201)), body: one, status: 400, code: "bad_request"},
 		{name: "key not ASCII", header: with("Idempotency-Key", "schlüssel"), body: one, status: 400, code: "bad_request"},
@@ -325,7 +327,8 @@ func TestTopic(t *testing.T) {
 		{name: "B21", path: "/t/a", header: headers("Content-Encoding", "gzip"), body: "42", status: 400, code: "bad_encoding"},
 		{name: "B22", path: "/t/a", header: headers("Content-Encoding", "gzip"), body: bomb, status: 413, code: "too_large"},
 		{name: "too large", path: "/t/a", body: strings.Repeat(" ", 1<<20+1), status: 413, code: "too_large"},
-		{name: "ack", path: "/t/a", header: headers("Readout-Ack", "synced"), body: "42", status: 400, code: "bad_request"},
+		{name: "unknown ack", path: "/t/a", header: headers("Readout-Ack", "1"), body: "42", status: 400, code: "bad_request"},
+		{name: "empty ack", path: "/t/a", header: headers("Readout-Ack", ""), body: "42", status: 400, code: "bad_request"},
 		{name: "two times", path: "/t/a", header: headers("Readout-Time", "1", "Readout-Time", "2"), body: "42", status: 400, code: "bad_request"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,7 +23,8 @@ func (h *Handlers) Readings(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return problem.New("unsupported_type", "send Content-Type application/json or application/x-ndjson")
 	}
-	if err := unsupported(r); err != nil {
+	ack, err := ack(r)
+	if err != nil {
 		return err
 	}
 	if len(r.Header.Values("Readout-Time")) > 0 {
@@ -33,7 +34,7 @@ func (h *Handlers) Readings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	done, err := h.begin(r.Context())
+	done, err := h.begin(r.Context(), ack)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (h *Handlers) Readings(w http.ResponseWriter, r *http.Request) error {
 	}
 	var ids []reading.StreamID
 	if len(readings) > 0 {
-		if ids, err = h.options.Append(r.Context(), readings, once); err != nil {
+		if ids, err = h.options.Append(r.Context(), readings, once, ack); err != nil {
 			return err
 		}
 	}

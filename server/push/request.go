@@ -8,6 +8,7 @@ import (
 
 	"readout/server/ingest"
 	"readout/server/problem"
+	"readout/server/reading"
 )
 
 // inflate undoes the Content-Encoding of a body.
@@ -49,10 +50,15 @@ func (h *Handlers) once(r *http.Request, parts ...string) (Once, error) {
 	return once, nil
 }
 
-// unsupported refuses options that would otherwise be ignored in silence.
-func unsupported(r *http.Request) error {
-	if len(r.Header.Values("Readout-Ack")) > 0 {
-		return problem.New("bad_request", "Readout-Ack is not supported yet; readings are answered when the store has them")
+// ack reads the Readout-Ack of a request.
+func ack(r *http.Request) (Ack, error) {
+	value, err := header(r, "Readout-Ack")
+	if err != nil {
+		return Stored, err
 	}
-	return nil
+	switch ack := Ack(value); ack {
+	case Stored, Copied, Synced:
+		return ack, nil
+	}
+	return Stored, problem.New("bad_request", "Readout-Ack is copied or synced, not %s", reading.Quote(value))
 }

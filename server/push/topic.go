@@ -20,7 +20,8 @@ func (h *Handlers) Topic(w http.ResponseWriter, r *http.Request) error {
 	if err := h.options.Can(r, topic); err != nil {
 		return err
 	}
-	if err := unsupported(r); err != nil {
+	ack, err := ack(r)
+	if err != nil {
 		return err
 	}
 	at, err := header(r, "Readout-Time")
@@ -31,7 +32,7 @@ func (h *Handlers) Topic(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	done, err := h.begin(r.Context())
+	done, err := h.begin(r.Context(), ack)
 	if err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (h *Handlers) Topic(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ids, err := h.options.Append(r.Context(), []reading.Reading{one}, once)
+	ids, err := h.options.Append(r.Context(), []reading.Reading{one}, once, ack)
 	if err != nil {
 		return err
 	}

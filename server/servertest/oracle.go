@@ -34,6 +34,7 @@ type Load struct {
 	Rate       float64       // pushes a second for each topic; 0 for those of Push only
 	Batch      int           // readings in a push; 0 for one
 	Keys       Keys          // which topics push with an Idempotency-Key
+	Ack        string        // the Readout-Ack of every push; empty for none
 	Viewers    int           // each watches Each topics
 	Each       int           //
 	Churn      time.Duration // a viewer cuts its connection after about so long and resumes; 0 for never
@@ -290,12 +291,6 @@ func (o *Oracle) Told(kind string) []time.Duration {
 	}
 	return after
 }
-
-// Seen returns how many viewers got a frame of a type since Begin.
-func (o *Oracle) Seen(kind string) int { return len(o.Told(kind)) }
-
-// TruthIs says that the truth is in another store now.
-func (o *Oracle) TruthIs(url string) { o.run.Truth = url }
 
 // Deliveries returns how many readings viewers got so far.
 func (o *Oracle) Deliveries() int64 { return o.tally.deliveries.Load() }

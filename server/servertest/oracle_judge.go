@@ -233,9 +233,16 @@ func (p *proof) stands(c claim, at reading.Cursor) {
 	i := p.l.pushOf(c.high)
 	if i < 0 {
 		p.v.violate("%s: %d is told and was never sent", p.l.topic, c.high)
-	} else if known, ok := p.at[i]; ok && p.entries[known].id.Compare(at.ID) > 0 {
+	} else if known, ok := p.at[i]; ok && p.entries[known].id.Compare(at.ID) > 0 && !p.again(i, c) {
 		p.v.violate("%s: %d is told, and the cursor %s is before it", p.l.topic, c.high, at)
 	}
+}
+
+// again says that a push was stored a second time after a claim: what was stored
+// had been taken away, and it was sent once more.
+func (p *proof) again(i int, c claim) bool {
+	last := p.l.pushes[i].last
+	return slices.ContainsFunc(p.l.losses, func(x losing) bool { return !c.at.After(x.to) && last.After(x.from) })
 }
 
 // untold counts what lies before a place and above the highest number told there.

@@ -164,6 +164,18 @@ func TestOracleBelievesTheTruth(t *testing.T) {
 			f.hear(`{"type":"snapshot","columns":["t","value"],"rows":[],"id":"0-0"}`)
 			f.hear(`{"type":"readings","rows":` + rowsOf(7, 8, 9, 10) + `,"prev":"0-0","id":"10-0:4:B","of":4}`)
 		},
+		"stored again after it was lost": func(f *forged) {
+			f.snapshot(9, 9)
+			f.readings(9, 10, 1, 10)
+			f.w.place(f.t)
+			f.l.lost(f.t, f.t)
+			f.l.again(9, f.t.Add(time.Second))
+			f.l.answered(9, acked, idOf(11))
+			f.c.entries = []held{{id: idOf(11), numbers: []int64{10}}}
+			f.c.end = reading.Cursor{ID: idOf(11), Ordinal: 1, Epoch: "B"}
+			f.reset()
+			f.hear(`{"type":"snapshot","columns":["t","value"],"rows":` + rowsOf(10) + `,"id":"12-0:1:B"}`)
+		},
 		"rolled back before it was told": func(f *forged) {
 			f.l.lost(f.t, f.t)
 			f.lose(4, 8)

@@ -24,6 +24,7 @@ type Number struct {
 // Report is what a run found.
 type Report struct {
 	Fault string
+	Store string // redis or embedded: what holds the truth
 	Seed  uint64
 
 	Acked, Refused, Unknown int64    // readings by what their senders were told at last
@@ -66,7 +67,7 @@ func (o *Oracle) Finish() Report {
 	o.stopWriting()
 	o.writers.Wait()
 	o.ending.Store(true)
-	r := Report{Fault: o.run.Fault, Seed: o.run.Seed}
+	r := Report{Fault: o.run.Fault, Store: o.store(), Seed: o.run.Seed}
 	truth := o.truth()
 	late := !o.until(settleWithin, func() bool { return len(o.unsettled(truth)) == 0 })
 	if late {
@@ -81,6 +82,19 @@ func (o *Oracle) Finish() Report {
 	o.measure(&r)
 	o.print(r)
 	return r
+}
+
+// store asks the store what it is.
+func (o *Oracle) store() string {
+	o.tb.Helper()
+	info, err := ask(strings.TrimPrefix(o.run.Truth, "redis://"), "INFO", "server")
+	switch {
+	case err != nil:
+		o.tb.Fatalf("%s, seed %d: the truth: %v", o.run.Fault, o.run.Seed, err)
+	case strings.Contains(info, "readout_embedded:"):
+		return "embedded"
+	}
+	return "redis"
 }
 
 // truth reads every topic from the store itself.
@@ -213,8 +227,8 @@ func (o *Oracle) measure(r *Report) {
 // Line is the run in one line.
 func (r Report) Line() string {
 	ms := func(d time.Duration) int64 { return d.Milliseconds() }
-	return fmt.Sprintf("fault=%s seed=%d acked=%d lost=%d dup=%d silent_gaps=%d false_gaps=%d gaps=%d resets=%d recover_ms=%d p99_ms=%d/%d/%d refused=%d refused_p99_ms=%d deliveries=%d violations=%d",
-		r.Fault, r.Seed, r.Acked, r.Lost, r.Duplicates, r.SilentGaps, r.FalseGaps, r.Gaps, r.Resets, ms(r.Recover),
+	return fmt.Sprintf("fault=%s store=%s seed=%d acked=%d lost=%d dup=%d silent_gaps=%d false_gaps=%d gaps=%d resets=%d recover_ms=%d p99_ms=%d/%d/%d refused=%d refused_p99_ms=%d deliveries=%d violations=%d",
+		r.Fault, r.Store, r.Seed, r.Acked, r.Lost, r.Duplicates, r.SilentGaps, r.FalseGaps, r.Gaps, r.Resets, ms(r.Recover),
 		ms(r.Before.P99()), ms(r.During.P99()), ms(r.After.P99()), r.Refused, ms(r.Refusals.P99()), r.Deliveries, r.Violations)
 }
 

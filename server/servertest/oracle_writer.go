@@ -121,6 +121,9 @@ func (o *Oracle) request(i int, first, last int64, keyed bool) *http.Request {
 	if keyed {
 		r.Header.Set("Idempotency-Key", fmt.Sprintf("%s-%d-%d-%d", o.run.Fault, o.run.Seed, i, first))
 	}
+	if o.run.Load.Ack != "" {
+		r.Header.Set("Readout-Ack", o.run.Load.Ack)
+	}
 	r.Header.Set("Accept", "application/json")
 	return r
 }
@@ -174,7 +177,7 @@ func (o *Oracle) send(r *http.Request, began time.Time) (outcome, reading.Stream
 		o.tally.bad[answer.StatusCode]++
 		o.tally.mu.Unlock()
 	}
-	if said.Error.Outcome == "unknown" {
+	if said.Error.Outcome != "" { // unknown, or stored and not as safe as was asked
 		return unknown, reading.StreamID{}
 	}
 	return refused, reading.StreamID{}
@@ -193,4 +196,13 @@ func (o *Oracle) Acked() int64 {
 func (o *Oracle) AckedOf(i int) int64 {
 	yes, _, _ := o.ledgers[i].tally()
 	return yes
+}
+
+// Refused returns how many pushes were answered 503 so far.
+func (o *Oracle) Refused() int64 {
+	n := int64(0)
+	for i := range o.refusals {
+		n += o.refusals[i].Count()
+	}
+	return n
 }

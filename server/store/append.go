@@ -18,7 +18,9 @@ import (
 const (
 	recordLife   = 10 * time.Minute // how long an Idempotency-Key is remembered
 	keyedRetries = 2
-	kindConflict = "conflict" // an Idempotency-Key came with another body
+
+	kindConflict    = "conflict"    // an Idempotency-Key came with another body
+	kindUnconfirmed = "unconfirmed" // stored, and not as safe as was asked
 )
 
 // Once makes an append idempotent for 10 minutes: the same Token and Key with
@@ -40,20 +42,43 @@ type Once struct {
 // may be stored; without it nothing is. A key that came with another body is
 // idempotency_conflict.
 func (s *Store) Append(ctx context.Context, readings []reading.Reading, once Once) ([]reading.StreamID, error) {
+	return s.AppendAcked(ctx, readings, once, Stored)
+}
+
+// AppendAcked is Append that waits until the readings are as safe as ack says.
+// When they are stored and that was not confirmed in time, the error is
+// not_confirmed and its Outcome "stored". What the store could never confirm is
+// refused before it is stored.
+func (s *Store) AppendAcked(ctx context.Context, readings []reading.Reading, once Once, ack Ack) ([]reading.StreamID, error) {
 	ids := make([]reading.StreamID, len(readings))
+	if err := ctx.Err(); err != nil {
+		return ids, &problem.Error{Code: "store_unavailable", Message: "the sender has gone", Cause: err}
+	}
 	if len(readings) == 0 {
 		return ids, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeBudget)
-	defer cancel()
+	// From here on it does not end with its sender.
+	ctx = budget{s.ctx, time.Now().Add(writeBudget)}
+	if ack != Stored {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(s.ctx, ackBudget)
+		defer cancel()
+	}
 	batches := group(readings)
-	var err error
-	if once.Key == "" {
+	to := &confirmer{store: s, ack: ack}
+	err := to.prepare(ctx, batches)
+	switch {
+	case err != nil:
+	case once.Key == "":
 		if err = s.announce(ctx, batches); err == nil {
-			err = s.appendPlain(ctx, batches, ids)
+			err = s.appendPlain(ctx, to, batches, ids)
 		}
-	} else {
-		err = s.appendKeyed(ctx, batches, ids, once)
+	default:
+		err = s.appendKeyed(ctx, to, batches, ids, once)
+	}
+	to.close()
+	if err == nil {
+		err = to.short
 	}
 	stored := 0
 	for _, id := range ids {
@@ -73,15 +98,35 @@ func (s *Store) Append(ctx context.Context, readings []reading.Reading, once Onc
 	switch {
 	case p.Code == "idempotency_conflict":
 		s.stats.kind(kindConflict).Add(1)
+	case p.Code == "not_confirmed":
+		s.stats.kind(kindUnconfirmed).Add(1)
 	case p.Cause != nil:
 		kind, _ := judge(p.Cause)
 		s.stats.kind(kind).Add(1)
 		s.learn(p)
 	}
-	if stored > 0 {
+	if stored > 0 && p.Outcome == "" {
 		p.Outcome = "unknown" // some are there
 	}
 	return ids, p
+}
+
+// budget is a context that says when it ends and has no timer: an append alone on its
+// connection has the deadline there, and most are.
+type budget struct {
+	context.Context
+	until time.Time
+}
+
+// Deadline is when the time for the append is over.
+func (b budget) Deadline() (time.Time, bool) { return b.until, true }
+
+// timed makes a context end when it says so.
+func timed(ctx context.Context) (context.Context, context.CancelFunc) {
+	if until, bounded := ctx.Deadline(); bounded {
+		return context.WithDeadline(ctx, until)
+	}
+	return context.WithCancel(ctx)
 }
 
 // batch is the readings of one topic in one append, and their entries.
@@ -102,6 +147,9 @@ type entry struct {
 // group gathers readings by topic in the order of their first appearance, and
 // packs what belongs together. The same readings always make the same entries.
 func group(readings []reading.Reading) []*batch {
+	if len(readings) == 1 { // most appends by far
+		return []*batch{{topic: readings[0].Topic, readings: readings, at: []int{0}, entries: encode(nil, readings)}}
+	}
 	var batches []*batch
 	byTopic := make(map[reading.Topic]*batch, min(len(readings), 64))
 	for i, r := range readings {
@@ -150,7 +198,7 @@ func (s *Store) set(b *batch, nth int, id reading.StreamID, ids []reading.Stream
 	s.catalog.wrote(b.topic, id)
 }
 
-func (s *Store) appendPlain(ctx context.Context, batches []*batch, ids []reading.StreamID) error {
+func (s *Store) appendPlain(ctx context.Context, to *confirmer, batches []*batch, ids []reading.StreamID) error {
 	type sent struct {
 		batch *batch
 		nth   int
@@ -168,7 +216,7 @@ func (s *Store) appendPlain(ctx context.Context, batches []*batch, ids []reading
 	}
 	// Of several errors the one counts that leaves its outcome open.
 	var worst error
-	for i, cmd := range s.writer.send(ctx, cmds) {
+	for i, cmd := range to.send(ctx, cmds) {
 		one := all[i]
 		text, err := cmd.Text()
 		id, parse := reading.ParseStreamID(text)
@@ -193,7 +241,9 @@ type part struct {
 	done    bool
 }
 
-func (s *Store) appendKeyed(ctx context.Context, batches []*batch, ids []reading.StreamID, once Once) error {
+func (s *Store) appendKeyed(ctx context.Context, to *confirmer, batches []*batch, ids []reading.StreamID, once Once) error {
+	ctx, cancel := timed(ctx)
+	defer cancel()
 	name, body := recordName(once), hex.EncodeToString(once.Body[:])
 	parts := s.split(batches, name, body)
 	// The scripts of the parts make the claim themselves, where they can reach it:
@@ -221,7 +271,7 @@ func (s *Store) appendKeyed(ctx context.Context, batches []*batch, ids []reading
 				return err
 			}
 		}
-		if err = s.appendParts(ctx, parts, ids); err == nil {
+		if err = s.appendParts(ctx, to, parts, ids); err == nil {
 			return nil
 		}
 		if !retryable(err) {
@@ -286,7 +336,7 @@ func (s *Store) split(batches []*batch, name, body string) []*part {
 
 // appendParts runs the shards that are not done yet. The error is the worst of
 // theirs, as it came from go-redis.
-func (s *Store) appendParts(ctx context.Context, parts []*part, ids []reading.StreamID) error {
+func (s *Store) appendParts(ctx context.Context, to *confirmer, parts []*part, ids []reading.StreamID) error {
 	var open []*part
 	var calls []call
 	for _, p := range parts {
@@ -295,7 +345,7 @@ func (s *Store) appendParts(ctx context.Context, parts []*part, ids []reading.St
 		}
 	}
 	var worst error
-	for i, cmd := range s.writer.run(ctx, calls) {
+	for i, cmd := range to.run(ctx, calls) {
 		text, err := cmd.Text()
 		switch {
 		case err == nil:

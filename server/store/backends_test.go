@@ -203,6 +203,37 @@ func (f *follower) take(t testing.TB, n int) []reading.Entry {
 	return all
 }
 
+// fails waits until the tail says that the store does not answer.
+func (f *follower) fails(t testing.TB) error {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case <-f.batches:
+		case err := <-f.errs:
+			return err
+		case <-late:
+			t.Fatal("the tail never noticed")
+		}
+	}
+}
+
+// recovers waits until the tail says that the store answers again, and returns
+// what it says that with.
+func (f *follower) recovers(t testing.TB) []reading.Entry {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case batch := <-f.batches:
+			return batch
+		case <-f.errs:
+		case <-late:
+			t.Fatal("the tail did not come back")
+		}
+	}
+}
+
 // eventually waits until ok says yes, for effects that announce themselves nowhere.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()

@@ -91,11 +91,20 @@ func BenchmarkLatest(b *testing.B) {
 		topics = append(topics, topic(b, fmt.Sprint(i)))
 		mustAppend(b, s, number(topics[i], 1, 1))
 	}
-	for b.Loop() {
-		if _, err := s.Latest(b.Context(), topics, 1); err != nil {
-			b.Fatal(err)
+	b.Run("entries", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Latest(b.Context(), topics, 1); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
+	})
+	b.Run("histories", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Histories(b.Context(), topics, 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkResume(b *testing.B) {

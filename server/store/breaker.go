@@ -15,6 +15,7 @@ import (
 
 const (
 	probeEvery  = 250 * time.Millisecond // how often a server that is away is dialled, by all of this replica together
+	dialTrips   = 4                      // round trips of a dial with TLS and of the PING after it
 	silentAfter = 500 * time.Millisecond // a reply later than this, with nothing heard from the server meanwhile, is none
 	dialTries   = 3                      // as often connections in a row may be cut before they were of use
 	firstDials  = 2                      // dials under way before one of them has brought an answer
@@ -188,6 +189,7 @@ type host struct {
 	network, addr string
 	heard         atomic.Int64 // how often something came from it
 	life          atomic.Int64 // connections of an earlier one are not used any more
+	trip          trip
 
 	mu      sync.Mutex    // taken before the breaker's; guards:
 	away    error         // why nobody is let through; nil while it answers
@@ -280,7 +282,7 @@ func (h *host) suspect() {
 	}
 	h.asking = true
 	h.breaker.spawn(func() {
-		ctx, cancel := context.WithTimeout(h.breaker.ctx, probeEvery)
+		ctx, cancel := context.WithTimeout(h.breaker.ctx, min(commandTimeout, probeEvery+dialTrips*h.trip.least()))
 		defer cancel()
 		conn, err := h.breaker.open(ctx, h.network, h.addr)
 		if err == nil {
@@ -366,6 +368,7 @@ type overheard struct {
 	net.Conn
 	host  *host
 	life  int64
+	waits bool         // its replies come when there is something to say, which tells nothing of the link
 	open  atomic.Bool  // something was sent and nothing came back yet
 	quiet atomic.Int64 // since when nothing came, in nanoseconds
 	heard atomic.Int64 // what the host had said by then
@@ -391,7 +394,9 @@ func (c *overheard) Write(b []byte) (int, error) {
 func (c *overheard) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 {
-		c.open.Store(false)
+		if c.open.Swap(false) && !c.waits {
+			c.host.trip.took(time.Duration(time.Now().UnixNano() - c.quiet.Load()))
+		}
 		c.note(c.host.heard.Add(1))
 	}
 	c.judge(err)

@@ -16,7 +16,8 @@ import (
 // imagined is a server of a test: what it does when it is dialled is up to the test.
 type imagined struct {
 	mu    sync.Mutex
-	mode  string      // answers, silent, refuses or hangs up
+	mode  string // answers, silent, refuses or hangs up
+	late  time.Duration
 	dials []time.Time // when it was dialled
 	ends  []net.Conn  // its ends of the connections
 }
@@ -25,6 +26,20 @@ func (s *imagined) set(mode string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mode = mode
+}
+
+// answerAfter makes it answer so much later.
+func (s *imagined) answerAfter(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late = d
+}
+
+func (s *imagined) wait() {
+	s.mu.Lock()
+	d := s.late
+	s.mu.Unlock()
+	time.Sleep(d)
 }
 
 func (s *imagined) now() string {
@@ -70,6 +85,7 @@ func (s *imagined) serve(conn net.Conn) {
 		case mode == "hangs up":
 			return
 		case mode == "answers" && n%3 == 0:
+			s.wait()
 			if _, err := io.WriteString(conn, "+PONG\r\n"); err != nil {
 				return
 			}
@@ -374,6 +390,30 @@ func TestRenew(t *testing.T) {
 		}
 		if err := command(mustConnect(t, b, "one")); err != nil {
 			t.Errorf("a new connection ended with %v", err)
+		}
+	})
+}
+
+// On a far link the second look takes as long as the link needs: a command that
+// waits at a healthy server is no outage there either.
+func TestAFarServerIsAskedInItsTime(t *testing.T) {
+	world(t, func(t *testing.T, b *breaker, one, _ *imagined) {
+		one.answerAfter(probeEvery + 50*time.Millisecond)
+		quick, slow := mustConnect(t, b, "one"), mustConnect(t, b, "one")
+		if err := command(quick); err != nil { // it is known how far away it is
+			t.Fatal(err)
+		}
+		asked := time.Now()
+		_ = slow.SetDeadline(asked.Add(commandTimeout))
+		if _, err := io.WriteString(slow, "waits\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := slow.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a command that waits ended with %v", err)
+		}
+		time.Sleep(commandTimeout)
+		if err := command(quick); err != nil || one.dialled(asked) != 1 {
+			t.Errorf("then a command ended with %v; %d dials", err, one.dialled(asked))
 		}
 	})
 }

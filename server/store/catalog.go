@@ -154,6 +154,8 @@ func (s *Store) announce(ctx context.Context, batches []*batch) error {
 	if len(news) == 0 {
 		return nil
 	}
+	ctx, cancel := timed(ctx)
+	defer cancel()
 	return s.register(ctx, news)
 }
 

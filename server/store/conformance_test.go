@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"readout/server/reading"
 	"readout/server/store"
 )
@@ -25,6 +27,7 @@ func conform(t *testing.T, b *backend) {
 		"foreign":    conformForeign,
 		"range":      conformRange,
 		"latest":     conformLatest,
+		"histories":  conformHistories,
 		"bounded":    conformBounded,
 		"nothing":    conformNothing,
 		"tail":       conformTail,
@@ -202,6 +205,54 @@ func conformLatest(t *testing.T, b *backend, s *store.Store) {
 	}
 	if none, err := s.Latest(t.Context(), nil, 3); err != nil || len(none) != 0 {
 		t.Errorf("of no topics: %v, %v", none, err)
+	}
+}
+
+// Whoever goes on after the end of a history is told of everything that is lost.
+func conformHistories(t *testing.T, b *backend, s *store.Store) {
+	names := []string{"many", "one", "bad", "emptied", "missing", "other", "foreign"}
+	topics := map[string]reading.Topic{}
+	var all []reading.Topic
+	for _, name := range names {
+		topics[name] = topic(t, name)
+		all = append(all, topics[name])
+	}
+	for k := range 5 {
+		mustAppend(t, s, number(topics["many"], 1000+int64(k), float64(k)))
+	}
+	for _, name := range []string{"one", "bad", "emptied"} {
+		mustAppend(t, s, number(topics[name], 1000, 1))
+	}
+	b.raw.XAdd(t.Context(), &redis.XAddArgs{Stream: store.Key(topics["bad"]), Values: []string{"a b", "no reading"}})
+	b.raw.XTrimMaxLen(t.Context(), store.Key(topics["emptied"]), 0)
+	b.raw.Set(t.Context(), store.Key(topics["other"]), "no stream", 0)
+	b.raw.XAdd(t.Context(), &redis.XAddArgs{Stream: store.Key(topics["foreign"]), Values: []string{"value", "1"}})
+
+	histories, err := s.Histories(t.Context(), all, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range names {
+		want := reading.History{}
+		switch name {
+		case "other":
+		case "foreign": // nobody has watched it: it has no epoch before the range below gives it one
+			want = mustRange(t, s, topics[name], store.RangeQuery{Limit: 3})
+			want.End = reading.Cursor{ID: want.End.ID, Ordinal: want.End.Ordinal}
+		default:
+			want = mustRange(t, s, topics[name], store.RangeQuery{Limit: 3})
+		}
+		got := histories[i]
+		if got.End != want.End || show(flat(got.Entries)) != show(flat(want.Entries)) {
+			t.Errorf("%s ends at %v:\n%swant %v:\n%s", name, got.End, show(flat(got.Entries)), want.End, show(flat(want.Entries)))
+		}
+	}
+	for k := range 4 {
+		mustAppend(t, s, number(topics["many"], 2000+int64(k), float64(k)))
+	}
+	b.raw.XTrimMaxLen(t.Context(), store.Key(topics["many"]), 1)
+	if r := mustResume(t, s, topics["many"], histories[0].End, 10); r.Verdict != reading.Gap || r.Lost != 3 {
+		t.Errorf("after three that were trimmed: %v", r)
 	}
 }
 

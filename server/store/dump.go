@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"readout/server/reading"
 )
 
 const (
@@ -145,9 +147,22 @@ func dumpStream(ctx context.Context, db redis.UniversalClient, key string, emit 
 		}
 		from = "(" + page[len(page)-1].id.String()
 	}
-	words := []string{"XSETID", key, last}
 	if info.EntriesAdded > 0 {
-		words = append(words, "ENTRIESADDED", strconv.FormatInt(info.EntriesAdded, 10), "MAXDELETEDID", info.MaxDeletedEntryID)
+		end, removed := last, info.MaxDeletedEntryID
+		if before(last, removed) { // an XSETID has set it back: that is refused beside MAXDELETEDID
+			end = removed
+		}
+		going := emit("XSETID", key, end, "ENTRIESADDED", strconv.FormatInt(info.EntriesAdded, 10), "MAXDELETEDID", removed)
+		if !going || end == last {
+			return going, nil
+		}
 	}
-	return emit(words...), nil
+	return emit("XSETID", key, last), nil
+}
+
+// before compares two IDs of entries as a store prints them.
+func before(a, b string) bool {
+	one, err := reading.ParseStreamID(a)
+	two, bad := reading.ParseStreamID(b)
+	return err == nil && bad == nil && one.Compare(two) < 0
 }

@@ -105,31 +105,59 @@ func (s *Store) Range(ctx context.Context, topic reading.Topic, q RangeQuery) (r
 // Latest returns beside each topic its newest n entries in stream order, read in
 // one pipeline unless they are very many; none for one whose key holds something
 // else. The topics share 1,000,000 values, of which the oldest are left out. Their
-// cursors are bare IDs: who wants to follow a topic without a hole begins with Range.
+// cursors are bare IDs: who wants to follow the topics asks for Histories.
 func (s *Store) Latest(ctx context.Context, topics []reading.Topic, n int) ([][]reading.Entry, error) {
-	latest := make([][]reading.Entry, len(topics))
+	histories, err := s.histories(ctx, topics, n, false)
+	if err != nil {
+		return nil, err
+	}
+	latest := make([][]reading.Entry, len(histories))
+	for i, h := range histories {
+		latest[i] = h.Entries
+	}
+	return latest, nil
+}
+
+// Histories is Latest for who goes on from there: each history has its end, so that
+// whatever is lost from then on can be told and counted. The end of a topic without
+// a stream is 0-0, and that of one that nobody has watched yet may be a bare ID.
+func (s *Store) Histories(ctx context.Context, topics []reading.Topic, n int) ([]reading.History, error) {
+	return s.histories(ctx, topics, n, true)
+}
+
+func (s *Store) histories(ctx context.Context, topics []reading.Topic, n int, ends bool) ([]reading.History, error) {
+	histories := make([]reading.History, len(topics))
 	if len(topics) == 0 || n <= 0 {
-		return latest, nil
+		return histories, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, readBudget)
 	defer cancel()
 	at := 0
 	for some := range slices.Chunk(topics, max(1, mostRaw/n)) {
-		if err := s.latest(ctx, some, n, max(1, 2*mostValues/len(topics)), latest[at:]); err != nil {
+		if err := s.newestOf(ctx, some, n, max(1, 2*mostValues/len(topics)), ends, histories[at:]); err != nil {
 			return nil, err
 		}
 		at += len(some)
 	}
-	return latest, nil
+	return histories, nil
 }
 
-// latest reads the newest n entries of topics into latest, each with at most
+// newestOf reads the newest n entries of topics into histories, each with at most
 // about so many values.
-func (s *Store) latest(ctx context.Context, topics []reading.Topic, n, values int, latest [][]reading.Entry) error {
+func (s *Store) newestOf(ctx context.Context, topics []reading.Topic, n, values int, ends bool, histories []reading.History) error {
 	pipe := s.db.Pipeline()
 	cmds := make([]*redis.Cmd, len(topics))
+	places := make([]place, len(topics))
 	for i, topic := range topics {
+		// In this order: a stream that becomes another one meanwhile has the old
+		// epoch beside new entries, which is a reset to who goes on after them.
+		if ends {
+			places[i].epoch = pipe.Get(ctx, epochKey(topic))
+		}
 		cmds[i] = queue(ctx, pipe, 1, "xrevrange", Key(topic), "+", "-", "count", n)
+		if ends {
+			places[i].info = queue(ctx, pipe, 2, "xinfo", "stream", Key(topic))
+		}
 	}
 	_ = exec(ctx, pipe) // each command holds its own error
 	for i, cmd := range cmds {
@@ -144,16 +172,47 @@ func (s *Store) latest(ctx context.Context, topics []reading.Topic, n, values in
 		if err != nil {
 			return failure(err, false)
 		}
+		h := &histories[i]
+		if ends {
+			if h.End, err = s.endAt(places[i], entries); err != nil {
+				return failure(err, false)
+			}
+		}
 		for left := values; len(entries) > 0 && left > 0; entries = entries[1:] {
 			for _, e := range s.decodeAll(topics[i], entries[:1], reading.Unknown, "") {
 				e.Readings = newest(e.Readings, left)
 				left -= valuesOf(e.Readings)
-				latest[i] = append(latest[i], e)
+				h.Entries = append(h.Entries, e)
 			}
 		}
-		slices.Reverse(latest[i])
+		slices.Reverse(h.Entries)
 	}
 	return nil
+}
+
+// place is what is asked beside a topic's newest entries to know where they end.
+type place struct {
+	epoch *redis.StringCmd
+	info  *redis.Cmd
+}
+
+// endAt is the cursor at which entries, the newest first, end. They are not read in
+// one transaction with their place: what was appended between leaves it uncounted.
+func (s *Store) endAt(p place, entries []raw) (reading.Cursor, error) {
+	var end reading.Cursor
+	if len(entries) > 0 {
+		end = reading.Cursor{ID: entries[0].id, Ordinal: reading.Unknown}
+	}
+	l, err := s.placed(p.epoch, p.info)
+	switch {
+	case err != nil:
+		return end, err
+	case l.last == end.ID, len(entries) == 0 && l.length == 0:
+		return l.end(), nil
+	case len(entries) > 0:
+		end.Epoch = l.epoch
+	}
+	return end, nil
 }
 
 func valuesOf(readings []reading.Reading) int {
@@ -224,19 +283,8 @@ func (s *Store) lookOnce(ctx context.Context, topic reading.Topic, reads [][]any
 	if err := exec(ctx, pipe); err != nil && !answered(err) {
 		return look{}, err
 	}
-	var l look
-	var err error
-	if l.epoch, err = epoch.Result(); err != nil && !errors.Is(err, redis.Nil) {
-		return l, err
-	}
-	switch reply, err := info.Result(); {
-	case err == nil:
-		if err := s.readInfo(&l, reply); err != nil {
-			return l, err
-		}
-	case strings.Contains(err.Error(), "no such key"):
-		l.epoch = "" // what it named is gone
-	default:
+	l, err := s.placed(epoch, info)
+	if err != nil {
 		return l, err
 	}
 	for _, cmd := range cmds {
@@ -247,6 +295,22 @@ func (s *Store) lookOnce(ctx context.Context, topic reading.Topic, reads [][]any
 		l.replies = append(l.replies, reply)
 	}
 	return l, nil
+}
+
+// placed reads a stream's epoch and XINFO STREAM into a look.
+func (s *Store) placed(epoch *redis.StringCmd, info *redis.Cmd) (l look, err error) {
+	if l.epoch, err = epoch.Result(); err != nil && !errors.Is(err, redis.Nil) {
+		return l, err
+	}
+	switch reply, err := info.Result(); {
+	case err == nil:
+		return l, s.readInfo(&l, reply)
+	case strings.Contains(err.Error(), "no such key"):
+		l.epoch = "" // what it named is gone
+		return l, nil
+	default:
+		return l, err
+	}
 }
 
 // answered says that an error of Exec is one of its commands' own, which they hold.

@@ -3,8 +3,8 @@
 // another implementation stays possible.
 //
 // The files follow the words of the domain: keys.go holds every key, entry.go
-// and packed.go the two forms of an entry, append.go and writer.go write, tail.go
-// follows streams, history.go and resume.go read back, catalog.go knows which topics
+// and packed.go the two forms of an entry, append.go and writer.go write, ack.go
+// waits until what is written is safer, tail.go follows streams, history.go and resume.go read back, catalog.go knows which topics
 // there are, retention.go lets old readings go. connect.go makes connections,
 // breaker.go knows which servers answer, role.go which are copies, and failure.go
 // turns every error into a row of server/problem.
@@ -59,6 +59,7 @@ type Store struct {
 	link    *link
 	db      redis.UniversalClient // for everything but tailing
 	writer  writer
+	waiting redis.UniversalClient // for appends that wait for more than that they are stored
 	catalog catalog
 	tail    tailer
 	stats   counters
@@ -92,7 +93,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{options: o, log: o.Logger, link: l, db: l.client(poolSize, commandTimeout)}
+	s := &Store{options: o, log: o.Logger, link: l, db: l.client(poolSize, commandTimeout), waiting: l.client(mostWaiting, ackBudget)}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.writer.db, s.writer.ctx = s.db, s.ctx
 	s.writer.spawn, s.writer.alone = s.spawn, l.mode == cluster
@@ -129,7 +130,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 	s.stop()
-	err := s.db.Close()
+	err := errors.Join(s.db.Close(), s.waiting.Close())
 	s.work.Wait()
 	s.link.breaker.close()
 	if errors.Is(err, redis.ErrClosed) {
@@ -196,7 +197,7 @@ func (s *Store) learn(err error) {
 // Stats are counts since Open, for /metrics.
 type Stats struct {
 	Appends        int64            // requests to Append that were answered without an error
-	AppendErrors   map[string]int64 // requests to Append that failed, by kind: refused full timeout cut dial wrong conflict
+	AppendErrors   map[string]int64 // requests to Append that failed, by kind: refused full timeout cut dial wrong conflict unconfirmed
 	AppendRetries  int64            // second and third attempts of keyed appends
 	Readings       int64            // readings stored, or answered from the record of an earlier attempt
 	Entries        int64            // entries that hold them
@@ -217,6 +218,7 @@ type counters struct {
 	tailReads, tailErrors, watchdogCuts           atomic.Int64
 	badEntries, trims, catalogChanges, adopted    atomic.Int64
 	refused, full, timeout, cut, dial, wrong, not atomic.Int64
+	unconfirmed                                   atomic.Int64
 }
 
 func (c *counters) kind(name string) *atomic.Int64 {
@@ -233,6 +235,8 @@ func (c *counters) kind(name string) *atomic.Int64 {
 		return &c.dial
 	case kindConflict:
 		return &c.not
+	case kindUnconfirmed:
+		return &c.unconfirmed
 	default:
 		return &c.wrong
 	}
@@ -245,9 +249,9 @@ func (s *Store) Stats() Stats {
 		Appends: c.appends.Load(), AppendRetries: c.retries.Load(), Readings: c.readings.Load(), Entries: c.entries.Load(),
 		TailReads: c.tailReads.Load(), TailErrors: c.tailErrors.Load(), WatchdogCuts: c.watchdogCuts.Load(), Tailed: int64(s.tail.size()),
 		BadEntries: c.badEntries.Load(), Trims: c.trims.Load(), CatalogChanges: c.catalogChanges.Load(), Adopted: c.adopted.Load(),
-		Topics: int64(s.catalog.size()), Connections: int64(s.db.PoolStats().TotalConns), AppendErrors: map[string]int64{},
+		Topics: int64(s.catalog.size()), Connections: int64(s.db.PoolStats().TotalConns + s.waiting.PoolStats().TotalConns), AppendErrors: map[string]int64{},
 	}
-	for _, name := range []string{kindRefused, kindFull, kindTimeout, kindCut, kindDial, kindWrong, kindConflict} {
+	for _, name := range []string{kindRefused, kindFull, kindTimeout, kindCut, kindDial, kindWrong, kindConflict, kindUnconfirmed} {
 		out.AppendErrors[name] = c.kind(name).Load()
 	}
 	return out

@@ -110,6 +110,7 @@ type watch struct {
 	shard      int
 	after      reading.StreamID // guarded by reader.mu
 	told       bool             // that the store does not answer; guarded by reader.mu
+	since      int              // the first read that was sent for it; guarded by reader.mu
 	deliveries chan delivery    // unbuffered: a delivery is taken or the watch has ended
 	ended      <-chan struct{}
 	reader     *reader
@@ -160,23 +161,33 @@ func (t *tailer) size() int {
 	return n
 }
 
-// reader follows many streams with one connection (in a Cluster, one for each
-// server). Its goroutine lives while there are watches.
+// reader follows many streams with one connection (in a Cluster with one for each
+// server, on a far link with two, see tail_far.go). Its goroutine lives while
+// there are watches.
 type reader struct {
 	store *Store
 	wake  string        // the stream that ends a blocking read
-	kick  chan struct{} // ends a wait between two reads in a Cluster
+	asked chan struct{} // the first lane has sent a read: it is soon the second one's turn
+	added chan struct{} // a watch was added: who waits between two reads reads now
+
+	handing sync.Mutex // held while something is handed out, for one at a time does; taken before mu
 
 	mu      sync.Mutex
 	watches map[*watch]struct{}
 	running bool
-	reading map[string]reading.StreamID // what the read under way covers; nil between reads
-	wrong   map[string]time.Time        // keys that are no streams and left out, and when they are looked at again
-	woken   bool                        // somebody is ending the read under way
+	life    int                  // which of the first lane's connections it has; see request.life
+	reads   int                  // how many there were
+	last    time.Time            // when the first lane sent its last one
+	waiting bool                 // it waits at the server
+	woken   bool                 // somebody is ending it
+	wrong   map[string]time.Time // keys that are no streams and left out, and when they are looked at again
 }
 
 func newReader(s *Store, at int) *reader {
-	return &reader{store: s, wake: wakeKey(s.options.Replica, at), watches: map[*watch]struct{}{}, wrong: map[string]time.Time{}, kick: make(chan struct{}, 1)}
+	return &reader{
+		store: s, wake: wakeKey(s.options.Replica, at), watches: map[*watch]struct{}{}, wrong: map[string]time.Time{},
+		asked: make(chan struct{}, 1), added: make(chan struct{}, 1),
+	}
 }
 
 // add makes the reader follow one more stream, at once: the read that blocks now
@@ -185,23 +196,17 @@ func newReader(s *Store, at int) *reader {
 func (r *reader) add(w *watch) {
 	r.mu.Lock()
 	r.watches[w] = struct{}{}
+	w.since = r.reads + 1
 	if !r.running {
 		r.running = true
 		r.store.spawn(r.run)
 	}
-	at, covered := r.reading[w.key]
-	wake := r.reading != nil && !r.woken && (!covered || at.Compare(w.after) > 0)
+	wake := r.waiting && !r.woken
 	if wake {
 		r.woken = true
 	}
 	r.mu.Unlock()
-	if r.store.link.mode == cluster {
-		select {
-		case r.kick <- struct{}{}:
-		default: // it is coming already
-		}
-		return
-	}
+	signal(r.added)
 	if !wake {
 		return
 	}
@@ -212,6 +217,14 @@ func (r *reader) add(w *watch) {
 	pipe.PExpire(ctx, r.wake, time.Minute)
 	if _, err := pipe.Exec(ctx); err != nil {
 		r.store.log.Debug("the tail's reader could not be woken", "err", err)
+	}
+}
+
+// signal tells whoever listens, who may be told already.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -228,45 +241,68 @@ type position struct {
 	after reading.StreamID
 }
 
-// positions says what to read next and notes it as under way; none ends the reader.
-func (r *reader) positions() []position {
+// request is one read of all streams. What it brings is for those who were there
+// when it was sent: what they follow may be of a later history than what it found.
+type request struct {
+	list   []position
+	from   map[string]reading.StreamID // the same by key
+	number int
+	life   int // what comes after the first lane has lost its connection is not handed out
+}
+
+// next is what the first lane reads next, if that waits at the server or not; it
+// is nothing when the lane ends.
+func (r *reader) next(waits bool) (q request, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.watches) == 0 || r.store.ctx.Err() != nil {
-		r.running, r.reading = false, nil
-		return nil
+		r.running = false
+		return q, false
 	}
-	r.woken, r.reading = false, make(map[string]reading.StreamID, len(r.watches))
-	list := make([]position, 0, len(r.watches))
+	r.waiting, r.woken, r.last = waits, false, time.Now()
+	return r.request(), true
+}
+
+// returned notes that nobody need be woken.
+func (r *reader) returned() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting = false
+}
+
+// request is a read of all streams. The caller holds r.mu.
+func (r *reader) request() request {
+	r.reads++
+	q := request{from: make(map[string]reading.StreamID, len(r.watches)), list: make([]position, 0, len(r.watches)), number: r.reads, life: r.life}
 	for w := range r.watches {
 		if _, wrong := r.wrong[w.key]; wrong {
 			continue
 		}
-		at, seen := r.reading[w.key]
+		at, seen := q.from[w.key]
 		if !seen {
-			list = append(list, position{key: w.key, shard: w.shard})
+			q.list = append(q.list, position{key: w.key, shard: w.shard})
 		}
 		if !seen || w.after.Compare(at) < 0 {
-			r.reading[w.key] = w.after
+			q.from[w.key] = w.after
 		}
 	}
-	for i := range list {
-		list[i].after = r.reading[list[i].key]
+	for i := range q.list {
+		q.list[i].after = q.from[q.list[i].key]
 	}
-	slices.SortFunc(list, func(a, b position) int { return a.shard - b.shard }) // one shard is one pipeline step
-	return list
+	slices.SortFunc(q.list, func(a, b position) int { return a.shard - b.shard }) // one shard is one pipeline step
+	return q
 }
 
 // result is what one read brought.
 type result struct {
-	entries map[string][]raw // by key
+	entries map[string][]raw // by key; nil if it says nothing but what failed
 	failed  map[string]error // by key
 }
 
 // hand gives a result to all watches it concerns, waits until they are done with
 // it and reports whether there was anything for them. A watch that ends
 // meanwhile is not waited for.
-func (r *reader) hand(res result) bool {
+func (r *reader) hand(q request, res result) bool {
 	type parcel struct {
 		watch *watch
 		delivery
@@ -274,20 +310,24 @@ func (r *reader) hand(res result) bool {
 	var parcels []parcel
 	var done sync.WaitGroup
 	some := false
+	r.handing.Lock()
+	defer r.handing.Unlock()
 	r.mu.Lock()
 	for w := range r.watches {
+		if q.life != r.life {
+			break
+		}
 		d := delivery{done: &done}
 		if err := res.failed[w.key]; err != nil {
 			d.err, w.told = err, true
 			parcels = append(parcels, parcel{w, d})
 			continue
 		}
-		at, covered := r.reading[w.key]
-		if !covered || at.Compare(w.after) > 0 {
-			continue // it came while the read was under way
+		if _, covered := q.from[w.key]; !covered || q.number < w.since || res.entries == nil {
+			continue
 		}
 		d.entries = res.entries[w.key]
-		for len(d.entries) > 0 && d.entries[0].id.Compare(w.after) <= 0 {
+		for len(d.entries) > 0 && d.entries[0].id.Compare(w.after) <= 0 { // the other lane brought it, or another watcher is behind
 			d.entries = d.entries[1:]
 		}
 		if n := len(d.entries); n > 0 {
@@ -298,7 +338,6 @@ func (r *reader) hand(res result) bool {
 		d.again, w.told = w.told, false
 		parcels = append(parcels, parcel{w, d})
 	}
-	r.reading = nil
 	r.mu.Unlock()
 	for _, p := range parcels {
 		done.Add(1)
@@ -312,11 +351,15 @@ func (r *reader) hand(res result) bool {
 	return some
 }
 
-// failAll is the result of a read that failed as a whole.
-func failAll(list []position, err error) result {
-	res := result{failed: make(map[string]error, len(list))}
+// tell hands out what went wrong. It is called by the goroutine of the reader,
+// which alone changes the life.
+func (r *reader) tell(failed map[string]error) { r.hand(request{life: r.life}, result{failed: failed}) }
+
+// allFailed is one error for all streams of a read.
+func allFailed(list []position, err error) map[string]error {
+	failed := make(map[string]error, len(list))
 	for _, p := range list {
-		res.failed[p.key] = err
+		failed[p.key] = err
 	}
-	return res
+	return failed
 }

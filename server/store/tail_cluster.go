@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,16 +23,17 @@ const (
 // and ever less often, every 25 ms at least, while none do.
 func (r *reader) poll() {
 	s := r.store
-	client := s.link.client(1, commandTimeout)
-	defer s.closeWith(client)()
+	routes, disconnect := s.newRoutes()
+	defer disconnect()
 	tick, failures := shortestTick, 0
 	for {
 		r.lookAgain()
-		list := r.positions()
-		if list == nil {
+		q, ok := r.next(false)
+		if !ok {
 			return
 		}
-		res, err := readShards(s.ctx, client, list)
+		list := q.list
+		res, err := routes.read(s.ctx, list)
 		if s.ctx.Err() != nil {
 			continue
 		}
@@ -37,7 +41,9 @@ func (r *reader) poll() {
 			continue // what other shards brought is read again
 		}
 		started := time.Now()
-		switch some := r.hand(res); {
+		some := r.hand(q, res)
+		routes.told()
+		switch {
 		case err != nil:
 			s.tailFailed(err)
 			failures++
@@ -53,7 +59,7 @@ func (r *reader) poll() {
 		timer := time.NewTimer(tick)
 		select {
 		case <-timer.C:
-		case <-r.kick:
+		case <-r.added:
 			timer.Stop()
 			tick = shortestTick
 		case <-s.ctx.Done():
@@ -62,9 +68,83 @@ func (r *reader) poll() {
 	}
 }
 
-// readShards sends one XREAD for each shard in one pipeline. Shards fail each for
+// routes is the client of a Cluster's tail. It dials without a word when it has
+// lost a connection, or a shard has moved, and whoever answers then may have
+// another history, as behind the second connection of a wire. So the read of a
+// shard that went over another connection than the one before fails, once.
+type routes struct {
+	client redis.UniversalClient
+	last   map[int]int64 // by shard: the dial of the connection of its last read
+	failed []int         // shards whose read has failed: those that follow them are told
+
+	mu    sync.Mutex // guards:
+	dials int64
+	over  map[redis.Cmder]int64 // by read: the dial of its connection
+}
+
+func (s *Store) newRoutes() (r *routes, disconnect func()) {
+	client := s.link.client(1, commandTimeout)
+	r = &routes{client: client, last: map[int]int64{}, over: map[redis.Cmder]int64{}}
+	client.(*redis.ClusterClient).OnNewNode(func(node *redis.Client) { node.AddHook(&route{routes: r}) })
+	return r, closeWith(s.ctx, client)
+}
+
+// told notes that what failed was told: it is checked before anything that comes
+// now is believed, so that may come over any connection.
+func (r *routes) told() {
+	for _, shard := range r.failed {
+		delete(r.last, shard)
+	}
+}
+
+// same reports whether the read of a shard went over the connection of the one before.
+func (r *routes) same(shard int, read *redis.Cmd) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	dial, known := r.last[shard]
+	if !known {
+		dial = r.over[read]
+		r.last[shard] = dial
+	}
+	return r.over[read] == dial
+}
+
+// route is the connection to one server.
+type route struct {
+	routes *routes
+	dial   atomic.Int64
+}
+
+// DialHook is called by the client when it wants a connection.
+func (r *route) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		r.routes.mu.Lock()
+		r.routes.dials++
+		r.dial.Store(r.routes.dials)
+		r.routes.mu.Unlock()
+		return next(ctx, network, addr)
+	}
+}
+
+// ProcessHook changes nothing.
+func (r *route) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+// ProcessPipelineHook notes over which connection commands went.
+func (r *route) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		r.routes.mu.Lock()
+		defer r.routes.mu.Unlock()
+		for _, cmd := range cmds {
+			r.routes.over[cmd] = r.dial.Load()
+		}
+		return err
+	}
+}
+
+// read sends one XREAD for each shard in one pipeline. Shards fail each for
 // itself; err is one of their errors.
-func readShards(ctx context.Context, client redis.UniversalClient, list []position) (res result, err error) {
+func (r *routes) read(ctx context.Context, list []position) (res result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout+tailPatience)
 	defer cancel()
 	type shardRead struct {
@@ -72,7 +152,7 @@ func readShards(ctx context.Context, client redis.UniversalClient, list []positi
 		cmd  *redis.Cmd
 	}
 	var reads []shardRead
-	pipe := client.Pipeline()
+	pipe := r.client.Pipeline()
 	for len(list) > 0 {
 		n := 1
 		for n < len(list) && list[n].shard == list[0].shard {
@@ -91,8 +171,15 @@ func readShards(ctx context.Context, client redis.UniversalClient, list []positi
 	}
 	_ = exec(ctx, pipe) // each command holds its own error
 	res = result{entries: map[string][]raw{}, failed: map[string]error{}}
+	r.failed = nil
+	defer clear(r.over)
 	for _, read := range reads {
-		if e := res.add(read.cmd); e != nil {
+		e, shard := res.add(read.cmd), read.list[0].shard
+		if e == nil && !r.same(shard, read.cmd) {
+			e = errSecond
+		}
+		if e != nil {
+			r.failed = append(r.failed, shard)
 			if err == nil || redis.HasErrorPrefix(e, "WRONGTYPE") {
 				err = e
 			}

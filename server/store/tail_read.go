@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,49 +27,56 @@ func (r *reader) run() {
 // not notice, but by closing it.
 func (r *reader) follow() {
 	s := r.store
-	var client redis.UniversalClient
-	var w *wire
-	disconnect := func() {}
-	defer func() { disconnect() }()
+	var first *lane
+	disconnect := func() {
+		if first != nil {
+			r.mu.Lock()
+			r.life++
+			r.mu.Unlock()
+			first.end()
+			first = nil
+		}
+	}
+	defer disconnect()
 	var wokenAt reading.StreamID
-	failures := 0
+	failed := 0
 	for {
 		r.lookAgain()
-		list := r.positions()
-		if list == nil {
+		q, ok := r.next(failed == 0)
+		if !ok {
 			return
 		}
-		if client == nil {
-			client, w = s.tailClient()
-			disconnect = s.closeWith(client)
+		if first == nil {
+			first = s.newLane(s.ctx)
 		}
-		if failures > 0 { // the read does not block, and who waits is to learn soon that the store is back
-			w.wait(shortPatience)
+		if failed > 0 { // the read does not block, and who waits is to learn soon that the store is back
+			first.wire.wait(shortPatience)
 		} else {
-			w.wait(tailBlock + tailPatience)
+			first.wire.wait(tailBlock + tailPatience)
+			signal(r.asked)
 		}
-		res, woken, err := r.read(client, list, wokenAt, failures == 0)
-		if redis.HasErrorPrefix(err, "WRONGTYPE") && r.leaveOut(list) {
+		res, woken, err := r.read(first, q.list, wokenAt, failed == 0)
+		r.returned()
+		if redis.HasErrorPrefix(err, "WRONGTYPE") && r.leaveOut(q.list) {
 			continue
 		}
 		if err != nil {
-			// A client that failed is not used again: it has had its connection.
-			disconnect()
-			client, disconnect = nil, func() {}
+			disconnect() // a client that failed is not used again: it has had its connection
 			if s.ctx.Err() != nil {
 				continue
 			}
 			s.tailFailed(err)
-			r.hand(failAll(list, failure(err, false)))
-			failures++
+			r.tell(allFailed(q.list, failure(err, false)))
+			failed++
 			wokenAt = reading.StreamID{} // what comes back may be another history
-			pause(s.ctx, backoff(failures))
+			pause(s.ctx, backoff(failed))
 			continue
 		}
-		failures, wokenAt = 0, woken
+		failed, wokenAt = 0, woken
+		r.assist(first)
 		s.stats.tailReads.Add(1)
 		started := time.Now()
-		if r.hand(res) {
+		if some := r.hand(q, res); some && !first.isFar() {
 			if wait := gap(time.Since(started)); wait > 0 {
 				pause(s.ctx, wait)
 			}
@@ -78,7 +87,7 @@ func (r *reader) follow() {
 // read runs one XREAD over all streams and the reader's wake stream. After an
 // error it does not block, so that those who wait learn at once that the store
 // answers again.
-func (r *reader) read(client redis.UniversalClient, list []position, wokenAt reading.StreamID, block bool) (result, reading.StreamID, error) {
+func (r *reader) read(l *lane, list []position, wokenAt reading.StreamID, block bool) (result, reading.StreamID, error) {
 	args := make([]any, 0, 8+2*len(list))
 	args = append(args, "xread", "count", tailCount)
 	if block {
@@ -93,7 +102,7 @@ func (r *reader) read(client redis.UniversalClient, list []position, wokenAt rea
 		args = append(args, p.after.String())
 	}
 	res := result{entries: map[string][]raw{}}
-	if err := res.add(client.Do(r.store.ctx, args...)); err != nil {
+	if err := res.add(l.do(r.store.ctx, args)); err != nil {
 		return res, wokenAt, err
 	}
 	if wakes := res.entries[r.wake]; len(wakes) > 0 {
@@ -128,16 +137,58 @@ func (res result) add(cmd *redis.Cmd) error {
 	return nil
 }
 
-// tailClient makes a client of one connection.
-func (s *Store) tailClient() (redis.UniversalClient, *wire) {
-	client, w := s.link.client(1, tailBlock+tailPatience), &wire{}
-	client.AddHook(w)
-	return client, w
+// lane is a client of the tail. It has one connection in its life.
+type lane struct {
+	client redis.UniversalClient
+	wire   wire
+	ctx    context.Context // ends with the lane
+	end    func()
+
+	asked   bool   // which process is at the other end
+	process string // empty if it does not say
+
+	wanted   time.Time   // when it was to have a second lane last
+	assisted atomic.Bool // there is one
+	alone    atomic.Bool // there cannot be one
 }
 
-// closeWith closes a client when the store ends or when the returned function is called.
-func (s *Store) closeWith(client redis.UniversalClient) (disconnect func()) {
-	stop := context.AfterFunc(s.ctx, func() { _ = client.Close() })
+// newLane makes a lane that ends with ctx, or before.
+func (s *Store) newLane(ctx context.Context) *lane {
+	l := &lane{client: s.link.client(1, tailBlock+tailPatience)}
+	l.client.AddHook(&l.wire)
+	var cancel context.CancelFunc
+	l.ctx, cancel = context.WithCancel(ctx)
+	disconnect := closeWith(ctx, l.client)
+	l.end = func() {
+		cancel()
+		disconnect()
+	}
+	return l
+}
+
+// do runs one command. With the first one it asks which process answers.
+func (l *lane) do(ctx context.Context, args []any) *redis.Cmd {
+	cmd := redis.NewCmd(ctx, args...)
+	if l.asked {
+		_ = l.client.Process(ctx, cmd) // cmd holds its error, here and below
+		return cmd
+	}
+	l.asked = true
+	pipe := l.client.Pipeline()
+	info := pipe.Info(ctx, "server")
+	_ = pipe.Process(ctx, cmd)
+	_ = exec(ctx, pipe)
+	for line := range strings.Lines(info.Val()) {
+		if id, ok := strings.CutPrefix(line, "run_id:"); ok {
+			l.process = strings.TrimSpace(id)
+		}
+	}
+	return cmd
+}
+
+// closeWith closes a client when ctx ends or when the returned function is called.
+func closeWith(ctx context.Context, client redis.UniversalClient) (disconnect func()) {
+	stop := context.AfterFunc(ctx, func() { _ = client.Close() })
 	return func() {
 		if stop() {
 			_ = client.Close()

@@ -20,6 +20,7 @@ import (
 type wire struct {
 	patience atomic.Int64 // how long nothing may come, in ns
 	dialed   atomic.Bool
+	host     atomic.Pointer[host]
 }
 
 var errSecond = errors.New("the connection of the tail has ended")
@@ -37,8 +38,20 @@ func (w *wire) DialHook(next redis.DialHook) redis.DialHook {
 		if err != nil {
 			return nil, err
 		}
+		if c, ok := conn.(*overheard); ok {
+			c.waits = true
+			w.host.Store(c.host)
+		}
 		return &watched{conn, w}, nil
 	}
+}
+
+// trip is how long a round trip to the server takes at least.
+func (w *wire) trip() time.Duration {
+	if h := w.host.Load(); h != nil {
+		return h.trip.least()
+	}
+	return 0
 }
 
 // ProcessHook changes nothing.

@@ -24,20 +24,11 @@ func (r *reader) leaveOut(list []position) bool {
 	if err != nil || len(wrong) == 0 {
 		return false
 	}
-	res := result{failed: make(map[string]error, len(wrong))}
 	r.mu.Lock()
-	for _, key := range wrong {
-		r.wrong[key] = time.Now().Add(wrongAgain)
-		res.failed[key] = errWrong
-	}
-	for key := range r.reading {
-		if res.failed[key] == nil {
-			delete(r.reading, key) // this read brought nothing for it, not even that nothing is new
-		}
-	}
+	failed := r.setAside(wrong)
 	r.mu.Unlock()
 	r.store.log.Warn("keys that are no streams are left out", "keys", wrong)
-	r.hand(res)
+	r.tell(failed)
 	return true
 }
 
@@ -53,17 +44,24 @@ func (r *reader) lookAgain() {
 	if err != nil {
 		return
 	}
-	res := result{failed: make(map[string]error, len(wrong))}
 	r.mu.Lock()
 	for _, key := range due {
 		delete(r.wrong, key)
 	}
-	for _, key := range wrong {
-		r.wrong[key] = time.Now().Add(wrongAgain)
-		res.failed[key] = errWrong
-	}
+	failed := r.setAside(wrong)
 	r.mu.Unlock()
-	r.hand(res)
+	r.tell(failed)
+}
+
+// setAside notes keys that are no streams and returns what is told of them. The
+// caller holds r.mu.
+func (r *reader) setAside(keys []string) (failed map[string]error) {
+	failed = make(map[string]error, len(keys))
+	for _, key := range keys {
+		r.wrong[key] = time.Now().Add(wrongAgain)
+		failed[key] = errWrong
+	}
+	return failed
 }
 
 // due are the keys to look at again; those that nobody follows are forgotten.

@@ -10,7 +10,7 @@ import (
 
 const (
 	mostFlights = 32                    // pipelines of writes under way, each on a connection of its own
-	warmConns   = 32                    // connections that are made before they are needed
+	warmConns   = 48                    // connections that are made before they are needed: a far link has so much under way, reads included
 	freeFlights = 4                     // pipelines that leave at once, whoever is in them
 	departEvery = 15 * time.Millisecond // between two further ones
 	mostCmds    = 256                   // commands in one pipeline, unless one append has more
@@ -41,28 +41,40 @@ type writer struct {
 type order struct {
 	cmds  []*redis.Cmd
 	bytes int
-	done  chan struct{}
+	done  chan struct{} // closed when there are replies; nil when nobody waits apart
 }
 
 // send sends commands and returns them, or when ctx ends before there are replies
 // others in their place, which say whether anything was sent.
 func (w *writer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
-	o := &order{cmds: cmds, done: make(chan struct{})}
+	o := &order{cmds: cmds}
 	for _, cmd := range cmds {
 		o.bytes += bytesOf(cmd.Args())
 	}
 	w.mu.Lock()
+	if len(w.queue) == 0 && patient(ctx) && w.ready() {
+		w.leave()
+		w.mu.Unlock()
+		// Nobody is ahead: it leaves from here, since handing it over costs as much again.
+		if group := w.land(w.exec(ctx, o)); group != nil {
+			w.spawn(func() { w.fly(group) })
+		}
+		return cmds
+	}
+	o.done = make(chan struct{})
 	w.queue = append(w.queue, o)
 	w.depart()
 	w.mu.Unlock()
+	ctx, cancel := timed(ctx)
+	defer cancel()
 	var err error
 	select {
 	case <-o.done:
 		return cmds
 	case <-ctx.Done():
-		err = ctx.Err()
-	case <-w.ctx.Done():
-		err = redis.ErrClosed
+		if err = ctx.Err(); w.ctx.Err() != nil {
+			err = redis.ErrClosed
+		}
 	}
 	if !w.withdraw(o) {
 		err = context.Canceled // the pipeline goes on, and who it belongs to does not wait
@@ -75,6 +87,13 @@ func (w *writer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
 		instead[i].SetErr(err)
 	}
 	return instead
+}
+
+// patient reports whether the budget of an append is whole, so that it may wait for
+// its pipeline to the end. What is left for another attempt may be less.
+func patient(ctx context.Context) bool {
+	until, bounded := ctx.Deadline()
+	return !bounded || time.Until(until) > writeBudget-departEvery
 }
 
 // withdraw reports whether an order was still waiting.
@@ -92,36 +111,48 @@ func (w *writer) withdraw(o *order) bool {
 
 // depart starts pipelines for what waits, as far as it may. The caller holds w.mu.
 func (w *writer) depart() {
-	for len(w.queue) > 0 {
-		if w.flights == 0 {
-			w.heard = time.Now()
-		} else if !w.alone && (w.silent || time.Since(w.heard) > silentAfter) {
-			return // what waits is known not to have been sent
-		}
-		if !w.alone && w.flights >= freeFlights {
-			if w.timed || w.flights >= mostFlights {
-				return
-			}
-			if wait := departEvery - time.Since(w.last); wait > 0 {
-				w.timed = true
-				time.AfterFunc(wait, func() {
-					w.mu.Lock()
-					defer w.mu.Unlock()
-					w.timed = false
-					w.depart()
-				})
-				return
-			}
-		}
-		w.flights++
+	for len(w.queue) > 0 && w.ready() {
 		group := w.take()
 		w.spawn(func() { w.fly(group) })
 	}
 }
 
-// take takes from the queue what fits into one pipeline. The caller holds w.mu.
-func (w *writer) take() []*order {
+// ready reports whether one more pipeline may leave. The caller holds w.mu.
+func (w *writer) ready() bool {
+	if w.flights == 0 {
+		w.heard = time.Now()
+	} else if !w.alone && (w.silent || time.Since(w.heard) > silentAfter) {
+		return false // what waits is known not to have been sent
+	}
+	if w.alone || w.flights < freeFlights {
+		return true
+	}
+	if w.timed || w.flights >= mostFlights {
+		return false
+	}
+	wait := departEvery - time.Since(w.last)
+	if wait <= 0 {
+		return true
+	}
+	w.timed = true
+	time.AfterFunc(wait, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.timed = false
+		w.depart()
+	})
+	return false
+}
+
+// leave notes that a pipeline leaves. The caller holds w.mu.
+func (w *writer) leave() {
+	w.flights++
 	w.last = time.Now()
+}
+
+// take takes from the queue what leaves in one pipeline. The caller holds w.mu.
+func (w *writer) take() []*order {
+	w.leave()
 	n, cmds, bytes := 0, 0, 0
 	for _, o := range w.queue {
 		cmds, bytes = cmds+len(o.cmds), bytes+o.bytes
@@ -137,24 +168,30 @@ func (w *writer) take() []*order {
 	return group
 }
 
-// fly sends one pipeline after the other until nothing waits. After one that
-// brought no reply a single append finds out how the server is.
+// fly sends one pipeline after the other until nothing waits.
 func (w *writer) fly(group []*order) {
 	for group != nil {
-		silent := w.exec(group)
-		w.mu.Lock()
-		w.flights--
-		if w.silent = silent; !silent {
-			w.heard = time.Now()
-		}
-		group = nil
-		if len(w.queue) > 0 && (!silent || w.flights == 0) {
-			w.flights++
-			group = w.take()
-			w.depart()
-		}
-		w.mu.Unlock()
+		ctx, cancel := context.WithTimeout(w.ctx, writeBudget)
+		group = w.land(w.exec(ctx, group...))
+		cancel()
 	}
+}
+
+// land notes how a pipeline came back and returns what leaves in its place. After
+// one that brought no reply a single append finds out how the server is.
+func (w *writer) land(silent bool) []*order {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flights--
+	if w.silent = silent; !silent {
+		w.heard = time.Now()
+	}
+	if len(w.queue) == 0 || silent && w.flights > 0 {
+		return nil
+	}
+	group := w.take()
+	w.depart()
+	return group
 }
 
 // warm makes connections, so that none is dialled, in three round trips, at the
@@ -178,25 +215,32 @@ func (w *writer) warm(ctx context.Context) {
 	}
 }
 
-func (w *writer) exec(group []*order) (silent bool) {
-	ctx, cancel := context.WithTimeout(w.ctx, writeBudget)
-	defer cancel()
-	pipe := w.db.Pipeline()
-	for _, o := range group {
-		for _, cmd := range o.cmds {
-			if cmd.Name() == "xadd" { // all else may be done twice
-				_ = pipe.Process(ctx, noRetry{cmd}) // only queued
-			} else {
-				_ = pipe.Process(ctx, cmd)
+// exec sends one pipeline, and reports whether the server said nothing in its time.
+func (w *writer) exec(ctx context.Context, group ...*order) (silent bool) {
+	var err error
+	if len(group) == 1 && len(group[0].cmds) == 1 && !w.alone {
+		err = w.db.Process(ctx, group[0].cmds[0]) // a pipeline of one costs more
+	} else {
+		pipe := w.db.Pipeline()
+		for _, o := range group {
+			for _, cmd := range o.cmds {
+				if cmd.Name() == "xadd" { // all else may be done twice
+					_ = pipe.Process(ctx, noRetry{cmd}) // only queued
+				} else {
+					_ = pipe.Process(ctx, cmd)
+				}
 			}
 		}
+		err = exec(ctx, pipe)
 	}
-	if err := exec(ctx, pipe); err != nil { // each command holds its own
+	if err != nil { // each command holds its own
 		kind, _ := judge(err)
 		silent = kind == kindTimeout
 	}
 	for _, o := range group {
-		close(o.done)
+		if o.done != nil {
+			close(o.done)
+		}
 	}
 	return silent
 }

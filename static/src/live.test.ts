@@ -322,6 +322,73 @@ test("a machine that slept opens another connection within a second of its wakin
   assert.equal(p.state, "live");
 });
 
+test("however a page is woken, and in whatever order it hears of that, it connects once", async () => {
+  type Live = ReturnType<typeof page>["live"];
+  const events: Record<string, (l: Live) => void> = {
+    check: (l) => l.check(),
+    show: (l) => l.show(),
+    thaw: (l) => l.thaw(),
+    online: (l) => l.online(),
+    stir: (l) => l.stir(),
+    comeBack: (l) => l.comeBack(),
+  };
+  // What stands still: the page alone, or the whole machine, whose steady clock may stop too.
+  const sleeps = { frozen: [600_000, 600_000], asleep: [0, 600_000], "asleep a while": [300_000, 600_000] } as const;
+  for (const [sleep, [steady, clock]] of Object.entries(sleeps))
+    for (const order of [
+      "thaw show online stir check",
+      "show thaw stir online check",
+      "thaw check show online",
+      "check thaw show online stir",
+      "online show thaw check stir",
+      "stir show check thaw online",
+      "left comeBack show thaw online stir check",
+      "left thaw comeBack show check online",
+    ])
+      for (const way of ["websocket", "sse"] as const)
+        for (const [apart, answers] of [[0, 0], [20, 0], [20, 400], [300, 100]] as const) {
+          const p = page(way);
+          const welcome = (f: Fake) => (f.way === way ? setTimeout(() => f.open && f.welcome(), answers) : undefined);
+          p.net = welcome;
+          p.live.connect();
+          for (let i = 0; i < 4; i++) {
+            await pass(1000);
+            p.live.check();
+          }
+          assert.equal(p.all.length, 1);
+          const names = order.split(" ");
+          if (names[0] === "left") {
+            names.shift();
+            p.live.leave();
+          } else if (names.includes("show")) p.live.hide();
+          time += steady;
+          wall += clock;
+          for (const name of names) {
+            events[name]!(p.live);
+            await pass(apart);
+          }
+          for (let i = 0; i < 4; i++) {
+            await pass(1000);
+            p.live.check();
+          }
+          assert.equal(p.all.filter((f) => f.way === way).length, 2, `${way}, ${sleep}: ${order}, ${apart} ms apart, answered after ${answers} ms`);
+          assert.equal(p.state, "live");
+          p.live.leave();
+        }
+});
+
+test("a page that stood still while it connected does not take that for a blocked way", async () => {
+  const p = page();
+  p.live.connect();
+  await pass(100);
+  time += 600_000;
+  wall += 600_000;
+  p.net = (f) => f.welcome();
+  await pass(2000);
+  assert.equal(p.ways(), "websocket websocket");
+  assert.equal(p.state, "live");
+});
+
 test("silence ends a connection only when something should have come", async () => {
   const p = page();
   p.net = (f) => f.welcome();

@@ -6,7 +6,7 @@ import { Choice } from "./choose";
 import type { Message } from "./frame";
 import { Resume } from "./resume";
 import { CUT, type End, type Open, type Transport, type Way } from "./transport";
-import { Wake } from "./wake";
+import { STILL, Wake } from "./wake";
 
 const DEAD_AFTER = 45_000; // ms of silence; event streams and polls say something every 20 s
 const DEAD_AFTER_MOST = 900_000;
@@ -124,7 +124,7 @@ export class Live {
       ended: (how) => mine() && this.ended(how),
     });
     this.transport = transport;
-    this.timer = setTimeout(() => void this.late(transport), this.choice.patience);
+    this.lateIn(transport);
   }
 
   /** check is called every second while the page is visible: a connection may die without a word. */
@@ -174,7 +174,7 @@ export class Live {
 
   /** thaw hears that the page runs again after it was frozen. */
   thaw(): void {
-    this.restart();
+    if (this.wake.slept(false) || this.silent() >= HEARD_LATELY) this.restart();
   }
 
   /** online hears that the machine has a network again. */
@@ -182,8 +182,9 @@ export class Live {
     if (this.silent() >= HEARD_LATELY) this.restart();
   }
 
+  /** silent is how long this connection has said nothing: one that was begun just now is owed an answer. */
   private silent(): number {
-    return performance.now() - this.heard;
+    return performance.now() - Math.max(this.heard, this.begun);
   }
 
   private requests(): object[] {
@@ -275,6 +276,16 @@ export class Live {
     else this.closed({ ...verdict(CUT.code, ""), least: answer.may === "later" ? answer.ms : 0 }, 0);
   }
 
+  private lateIn(transport: Transport): void {
+    const ms = this.choice.patience;
+    const from = performance.now();
+    this.timer = setTimeout(() => {
+      // A page that stood still learned nothing of how long a connection takes.
+      if (performance.now() - from >= ms + STILL) this.restart();
+      else void this.late(transport);
+    }, ms);
+  }
+
   /** late is a connection that has not heard its first message yet. */
   private async late(transport: Transport): Promise<void> {
     const answer = await this.outside.ask();
@@ -287,7 +298,7 @@ export class Live {
     else if (ms >= OPEN_WITHIN) {
       this.drop();
       this.closed(verdict(CUT.code, ""), 0);
-    } else this.timer = setTimeout(() => void this.late(transport), this.choice.patience);
+    } else this.lateIn(transport);
   }
 
   /** change goes over to another way. */
@@ -347,9 +358,11 @@ export class Live {
     this.sink.link(link);
   }
 
-  /** restart drops a connection that looks dead and opens another at once. */
+  /** restart drops a connection that looks dead and opens another at once. One sleep is told of in several ways; it is over now. */
   private restart(): void {
     if (this.link.state === "stopped") return;
+    this.wake.slept(false);
+    this.stopTrying();
     this.drop();
     this.again(0);
   }

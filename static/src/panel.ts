@@ -15,8 +15,8 @@ import { Timeline } from "./kinds/timeline";
 import { Lines, type View } from "./lines";
 import type { Look } from "./look";
 import { type Health, healthOf } from "./health";
+import { Missing, missingIn } from "./missing";
 import type { Drawn } from "./schedule";
-import type { Mark } from "./series";
 import type { Strokes } from "./strokes";
 import { clock, dated, type Zone } from "./times";
 import { decimal, fullText } from "./value";
@@ -69,6 +69,8 @@ export class Panel implements Drawn, Around {
   private readonly chipMark: Element | null;
   private readonly chipText: Element | null;
   private readonly beside: Beside | null;
+  private readonly missing: Missing | null; // null where the picture itself says it
+  private lost = Number.NEGATIVE_INFINITY; // since when readings are missing of which those who listen were told
   private readonly noteSaid: string;
   private body: Body | null = null;
   private said = "";
@@ -100,6 +102,7 @@ export class Panel implements Drawn, Around {
     this.chip = outside("chip")[0] ?? null;
     this.chipMark = outside("chip-mark")[0] ?? null;
     this.chipText = outside("chip-text")[0] ?? null;
+    this.missing = this.host && this.config.kind !== "text" && !CHARTED.has(this.config.kind) ? new Missing(this.host) : null;
     this.noteSaid = this.note?.textContent?.trim() ?? "";
     const whole = "hero" in element.dataset || "embed" in element.dataset;
     this.beside = whole ? new Beside(element) : null;
@@ -221,6 +224,12 @@ export class Panel implements Drawn, Around {
       this.worded = Number.NEGATIVE_INFINITY;
       this.announce(state);
     }
+    const missing = missingIn(this.lines.feeds, view.from, view.to);
+    this.missing?.say(missing.text, missing.full);
+    if (missing.since > this.lost) {
+      this.lost = missing.since;
+      this.page.say(`${this.title}: ${missing.text}`);
+    }
     if (h.level !== this.level) {
       if (this.level) element.classList.remove(this.level);
       if (h.level) element.classList.add(h.level);
@@ -235,18 +244,8 @@ export class Panel implements Drawn, Around {
     setClass(this.chipMark, `dot ${h.chip}`);
     setText(this.chipText, text);
     hide(this.chip, text === "");
-    const title = [h.last > 0 ? dated(h.last, view.now, this.zone()) : "", this.missing(view)].filter(Boolean).join(", ");
+    const title = [h.last > 0 ? dated(h.last, view.now, this.zone()) : "", missing.text].filter(Boolean).join(", ");
     if (this.chip.title !== title) this.chip.title = title;
-  }
-
-  /** missing is what the newest mark of the shown time says. */
-  private missing(view: View): string {
-    let newest: Mark | null = null;
-    for (const feed of this.lines.feeds) {
-      const mark = feed.series.marks.at(-1);
-      if (mark && mark.to >= view.from && mark.from <= view.to && mark.from >= (newest?.from ?? 0)) newest = mark;
-    }
-    return newest?.text ?? "";
   }
 
   /** announce tells those who listen what changed; that something is live again, only after it was not. */

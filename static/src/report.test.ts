@@ -27,6 +27,12 @@ test("what is told is what happened since the last report", () => {
   });
 });
 
+test("of a chain that is broken all the time as much is told as the server takes", () => {
+  const r = new Report(0);
+  assert.equal(JSON.parse(r.take("sse", { violations: 5000, resumes: 0 }, 30_000)).violations, 100);
+  assert.equal(r.take("sse", { violations: 5000, resumes: 0 }, 60_000), "", "what is left out is not told later");
+});
+
 test("a broken chain is told at once, but at most once a second", () => {
   const r = new Report(0);
   assert.equal(r.due({ violations: 1, resumes: 0 }, 999), false);

@@ -6,6 +6,7 @@ import type { Way } from "./transport";
 
 const EVERY = 30_000; // ms
 const SOONEST = 1000; // ms between two reports, when something is wrong
+const MOST = 100; // violations in one report: the server takes no more
 const LE = [25, 50, 100, 250, 500, 1000, 2500]; // ms
 
 export interface Seen {
@@ -38,7 +39,7 @@ export class Report {
   /** take is what happened since the last report; "" when nothing did. */
   take(way: Way, seen: Seen, now: number): string {
     this.at = now;
-    const violations = seen.violations - this.told.violations;
+    const violations = Math.min(seen.violations - this.told.violations, MOST);
     const resumes = seen.resumes - this.told.resumes;
     if (violations === 0 && resumes === 0 && this.counts.every((n) => n === 0)) return "";
     const report = JSON.stringify({ transport: way, violations, resumes, painted: { le: LE, counts: this.counts } });

@@ -16,8 +16,8 @@ export interface Frame {
 
 export type Spot = [x: number, y: number];
 
-/** strokes turns one column into the unbroken runs of its line, at most four spots for each unit of width. */
-export function strokes(f: Frame, times: ArrayLike<number>, values: ArrayLike<number>): Spot[][] {
+/** strokes turns one column into the unbroken runs of its line, at most four spots for each unit of width. missing says whether readings are missing between two times. */
+export function strokes(f: Frame, times: ArrayLike<number>, values: ArrayLike<number>, missing: (before: number, after: number) => boolean = () => false): Spot[][] {
   const runs: Spot[][] = [];
   let run: Spot[] = [];
   let bucket: Spot[] = [];
@@ -32,7 +32,7 @@ export function strokes(f: Frame, times: ArrayLike<number>, values: ArrayLike<nu
     if (t < f.from || t > f.to || Number.isNaN(v)) continue;
     const x = Math.floor(((t - f.from) / (f.to - f.from)) * BOX + 0.5);
     const y = Math.floor(BOX - ((v - f.lo) / (f.hi - f.lo)) * BOX + 0.5);
-    const broken = f.joinable > 0 && last !== Number.NEGATIVE_INFINITY && t - last > f.joinable;
+    const broken = last !== Number.NEGATIVE_INFINITY && ((f.joinable > 0 && t - last > f.joinable) || missing(last, t));
     if (bucket.length > 0 && (broken || bucket[0]![0] !== x)) flush();
     if (broken) {
       runs.push(run);
@@ -108,7 +108,7 @@ export class Spark {
     const first = Math.max(series.indexFrom(view.from) - 1, series.first);
     const times = series.times.subarray(first, series.beyond);
     const values = series.numbers(line.columnHere).subarray(first, series.beyond);
-    const runs = strokes({ from: view.from, to: view.to, joinable: line.far, ...sparkRange(line.lo, line.hi) }, times, values);
+    const runs = strokes({ from: view.from, to: view.to, joinable: line.far, ...sparkRange(line.lo, line.hi) }, times, values, (before, after) => series.broken(before, after));
     this.area?.setAttribute("d", areaPath(runs));
     this.line?.setAttribute("d", linePath(runs));
     this.tip?.setAttribute("d", tipPath(runs));

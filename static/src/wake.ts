@@ -2,7 +2,7 @@
 // that looks alive and is not, and nothing says so for a long time.
 
 const APART = 2000; // ms by which the two clocks may come apart between two looks
-const STILL = 5000; // ms without a look, where there should be one every second
+export const STILL = 5000; // ms without a look, where there should be one every second
 
 /** Jumps tells when the machine's clock was set, or went on while the page's stood still. */
 export class Jumps {

@@ -58,6 +58,7 @@ func runPush(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	p.server.flags(f, "url")
 	ndjson := f.Bool("ndjson", false, "read whole readings from standard input, one JSON object in each line")
 	asJSON := f.Bool("json", false, "ask for the answer as JSON")
+	ack := f.String("ack", "", "wait until readings are `copied` to a copy of the store, or synced to its disk")
 	f.DurationVar(&p.keep, "retry", -1, "how long to try again while the server is away, without storing anything twice; default 0, and 30s for each line of standard input (`DURATION`)")
 	rest, code, ok := commandLine(f, pushHelp, args, stdout, stderr)
 	if !ok {
@@ -84,6 +85,9 @@ func runPush(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	}
 	if *asJSON {
 		p.header["Accept"] = "application/json"
+	}
+	if *ack != "" {
+		p.header["Readout-Ack"] = *ack
 	}
 	fromInput := *ndjson || len(rest) == 2 && rest[1] == "-"
 	if p.keep < 0 && fromInput {

@@ -52,7 +52,7 @@ func (s *takes) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 			line += " " + v.Name + "=" + v.Value.String()
 		}
 		s.lines = append(s.lines, line)
-		_, _ = fmt.Fprintf(w, "{\"stored\":1,\"accept\":%q}\n", q.Header.Get("Accept"))
+		_, _ = fmt.Fprintf(w, "{\"stored\":1,\"accept\":%q,\"ack\":%q}\n", q.Header.Get("Accept"), q.Header.Get("Readout-Ack"))
 		return
 	}
 	decode := ingest.JSON
@@ -119,17 +119,21 @@ func TestPushValues(t *testing.T) {
 		{"cpu{host=\"a\"}", "user=0.3", "system=0.1"},
 		{"temp", "-5"},
 		{"door", `{"state":"wide open"}`, "--json"},
+		{"orders", "43", "--ack", "synced"},
 	} {
 		code, out, complaint := pushes(t, "", args...)
-		accept := ""
-		if len(args) == 3 && args[2] == "--json" {
+		accept, ack := "", ""
+		switch last := args[len(args)-1]; last {
+		case "--json":
 			accept = "application/json"
+		case "synced":
+			ack = last
 		}
-		if want := fmt.Sprintf("{\"stored\":1,\"accept\":%q}\n", accept); code != 0 || out != want || complaint != "" {
+		if want := fmt.Sprintf("{\"stored\":1,\"accept\":%q,\"ack\":%q}\n", accept, ack); code != 0 || out != want || complaint != "" {
 			t.Errorf("push %q: code %d, stdout %q, want %q; stderr %q", args, code, out, want, complaint)
 		}
 	}
-	s.want(t, "/t/orders: value=42", `/t/cpu{host="a"}: user=0.3 system=0.1`, "/t/temp: value=-5", "/t/door: state=wide open")
+	s.want(t, "/t/orders: value=42", `/t/cpu{host="a"}: user=0.3 system=0.1`, "/t/temp: value=-5", "/t/door: state=wide open", "/t/orders: value=43")
 }
 
 func TestPushRefused(t *testing.T) {

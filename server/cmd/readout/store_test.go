@@ -70,6 +70,9 @@ func TestStoreMovesToARedisAndBack(t *testing.T) {
 	t.Parallel()
 	redis := servertest.Redis(t)
 	fillStore(t, store.Options{URL: redis.URL()})
+	for _, command := range []string{"XADD back 1-1 value 1", "XADD back 5-1 value 5", "XDEL back 5-1", "XSETID back 2-1"} {
+		redis.Do(strings.Fields(command)...)
+	}
 	dir := filepath.Join(t.TempDir(), "data")
 	_, told := cli(t, 0, nil, "store", "import", "--data", dir, "--redis", redis.URL())
 	if !strings.Contains(told, "Imported ") {

@@ -45,6 +45,27 @@ test("a state from before the window enters from its edge", () => {
   ]);
 });
 
+test("where readings are missing no state is known, and what is missing is said", () => {
+  const s = states([
+    [1000, "up"],
+    [2000, "down"],
+  ]);
+  s.mark("17 lost, trimmed", 2500);
+  s.add([5000, "up"]);
+  assert.deepEqual(cut(s, 1000, 6000, 500, 1500), [
+    [1000, 2000, "up", "up"],
+    [2000, 2500, "critical", "down"],
+    [2500, 5000, "none", "17 lost, trimmed"],
+    [5000, 6000, "up", "up"],
+  ]);
+  s.mark("lost, outage", 5500);
+  assert.deepEqual(cut(s, 4000, 6000), [
+    [4000, 5000, "none", "17 lost, trimmed"],
+    [5000, 6000, "none", "lost, outage"],
+  ]);
+  assert.equal(notable(stretches(s, 0, 4000, 6000, 0, 0, new Map()))!.text, "lost, outage");
+});
+
 test("before the first reading, and in silence, there is no reading", () => {
   const s = states([
     [2000, "up"],

@@ -26,8 +26,8 @@ export function wordClass(word: string): string {
 /**
  * stretches cuts the time from from to to. A reading holds until the next one;
  * where a topic that sends every interval ms falls silent for longer than far
- * ms, it holds for one interval and the rest has no reading. others remembers
- * the hues of words that are neither good nor bad.
+ * ms, it holds for one interval and the rest has no reading; so it is before
+ * readings that are missing, which says what is. others remembers the hues of words that are neither good nor bad.
  */
 export function stretches(series: Series, column: number, from: number, to: number, interval: number, far: number, others: Map<string, number>): Stretch[] {
   const list: Stretch[] = [];
@@ -40,12 +40,17 @@ export function stretches(series: Series, column: number, from: number, to: numb
   };
   let began = false;
   const show = (t: number, word: string, until: number) => {
+    const lost = series.marks.filter((m) => m.from >= t && m.from < until).at(-1);
     let kind = wordClass(word);
     if (kind === "") {
       if (!others.has(word)) others.set(word, (others.size % HUES) + 1);
       kind = `other${others.get(word)}`;
     }
-    if (far > 0 && until - t > far) {
+    if (lost) {
+      // What it was in the readings that are missing nobody knows.
+      add(t, Math.min(lost.from + interval, until), kind, word);
+      add(Math.min(lost.from + interval, until), until, "none", lost.text);
+    } else if (far > 0 && until - t > far) {
       add(t, t + interval, kind, word);
       add(t + interval, until, "none", "no reading");
     } else add(t, until, kind, word);

@@ -4,6 +4,7 @@ import type { Feed } from "../feed";
 import { attribute, el, hide, setClass, setText } from "../dom";
 import type { State } from "../freshness";
 import type { Line, View } from "../lines";
+import { missingOf } from "../missing";
 import { lineNames } from "../names";
 import { decimal, figure, NO_VALUE, type Scale, scaleOver } from "../value";
 import type { Around, Body } from "./body";
@@ -19,6 +20,7 @@ interface Column {
 }
 
 interface Row extends Cells {
+  missing: string;
   lines: (Line | null)[];
 }
 
@@ -77,7 +79,7 @@ export class Table implements Body {
     this.columns = names.map((name) => this.columnOf(name, feeds, byFeed));
     this.list = feeds.map((f, i) => {
       const own = names.map((name) => byFeed.get(f)!.get(name) ?? null);
-      return { name: called[i]!, lines: own, values: own.map((l) => (l ? (l.state ? (l.last === null ? null : String(l.last)) : Number.isNaN(l.number) ? null : l.number) : null)) };
+      return { name: called[i]!, missing: missingOf(f.series, view.from, view.to), lines: own, values: own.map((l) => (l ? (l.state ? (l.last === null ? null : String(l.last)) : Number.isNaN(l.number) ? null : l.number) : null)) };
     });
     if (!this.chosen) this.order = this.columns[0] && !this.columns[0].word ? { by: 0, down: true } : { by: -1, down: false };
     this.list.sort((a, b) => compareCells(a, b, this.order));
@@ -134,6 +136,8 @@ export class Table implements Body {
     this.list.forEach((r, i) => {
       const { cells } = this.rows.rows[i]!;
       setText(cells[0]!, r.name);
+      setClass(cells[0]!, r.missing ? "name lost" : "name");
+      if (cells[0]!.title !== r.missing) cells[0]!.title = r.missing;
       while (cells.length > this.columns.length + 1) cells[cells.length - 1]!.remove();
       this.columns.forEach((c, n) => {
         if (!cells[n + 1]) this.rows.rows[i]!.append(el("td"));

@@ -10,14 +10,13 @@ import (
 	"time"
 
 	"readout/server/servertest"
-	"readout/server/store"
 )
 
 // born makes a stream whose IDs are an hour ahead, as after the push of a machine
 // whose clock is.
-func born(redis *servertest.RedisServer, key string) {
-	redis.Do("XADD", key, ahead(), "value", "0")
-	redis.Do("XTRIM", key, "MAXLEN", "0")
+func born(store process, key string) {
+	store.Do("XADD", key, ahead(), "value", "0")
+	store.Do("XTRIM", key, "MAXLEN", "0")
 }
 
 // ahead is a stream ID that the right clock reaches in an hour.
@@ -25,30 +24,30 @@ func ahead() string { return fmt.Sprintf("%d-0", time.Now().Add(time.Hour).UnixM
 
 // F27: streams vanish under those who watch them: one, one whose IDs begin lower
 // again, and all.
-func TestRedisIsEmptied(t *testing.T) {
+func TestStoreIsEmptied(t *testing.T) {
 	t.Parallel()
 	const told = 2 * time.Second
-	redis := servertest.Redis(t)
-	s := service(t, redis.URL())
+	store := emptyStore(t)
+	s := service(t, store.URL())
 	shape := load()
-	o := servertest.NewOracle(t, servertest.Run{Fault: "F27", Servers: []*servertest.Server{s}, Truth: redis.URL(), Load: shape})
+	o := servertest.NewOracle(t, servertest.Run{Fault: "F27", Servers: []*servertest.Server{s}, Truth: store.URL(), Load: shape})
 	o.Start()
-	born(redis, store.Key("lower"))
+	born(store, key("lower"))
 	s.Push("lower", "1")
 	viewer := s.Dial()
 	viewer.Subscribe("lower")
 	awaits(t, viewer, told, "a snapshot", func(f servertest.Frame) bool { return holds(f, 1) })
 	o.For(phase(time.Second, 20*time.Second))
 	o.Begin()
-	o.Losing(func() { redis.Do("DEL", o.Key(1)) }, 1)
-	redis.Do("DEL", store.Key("lower"))
+	o.Losing(func() { store.Do("DEL", o.Key(1)) }, 1)
+	store.Do("DEL", key("lower"))
 	s.Push("lower", "2")
 	awaits(t, viewer, told, "a reset", func(f servertest.Frame) bool { return f.Type == "reset" })
 	awaits(t, viewer, told, "what is there now", func(f servertest.Frame) bool { return f.Type == "snapshot" && holds(f, 2) })
 	s.Push("lower", "3")
 	awaits(t, viewer, told, "what comes next", func(f servertest.Frame) bool { return holds(f, 3) })
 	o.For(phase(3*time.Second, 20*time.Second))
-	o.Losing(func() { redis.Do("FLUSHALL") })
+	o.Losing(func() { store.Do("FLUSHALL") })
 	o.Heal()
 	o.Eventually(noticed, "every viewer is told", func() bool { return len(o.Told("reset")) == shape.Viewers })
 	o.For(phase(3*time.Second, 20*time.Second))
@@ -61,21 +60,21 @@ func TestRedisIsEmptied(t *testing.T) {
 
 // F28: somebody whose clock is an hour ahead wrote to a stream. It goes on, with
 // the times of its readings, and nothing of it is trimmed too early.
-func TestRedisHasAnIDAhead(t *testing.T) {
+func TestStoreHasAnIDAhead(t *testing.T) {
 	t.Parallel()
 	const pushed = 300 // some nodes of a stream: it is trimmed by whole nodes
-	redis := servertest.Redis(t)
-	s := service(t, redis.URL())
-	o := servertest.NewOracle(t, servertest.Run{Fault: "F28", Servers: []*servertest.Server{s}, Truth: redis.URL(), Load: load()})
-	born(redis, o.Key(0))
-	born(redis, o.Key(1))
+	store := emptyStore(t)
+	s := service(t, store.URL())
+	o := servertest.NewOracle(t, servertest.Run{Fault: "F28", Servers: []*servertest.Server{s}, Truth: store.URL(), Load: load()})
+	born(store, o.Key(0))
+	born(store, o.Key(1))
 	o.Start()
 	viewer := s.Dial()
 	viewer.Subscribe("ahead")
 	for n := range pushed {
 		s.Push("ahead", fmt.Sprint(n))
 	}
-	redis.Do("XADD", store.Key("ahead"), ahead(), "t", fmt.Sprint(time.Now().UnixMilli()), "value", fmt.Sprint(pushed))
+	store.Do("XADD", key("ahead"), ahead(), "t", fmt.Sprint(time.Now().UnixMilli()), "value", fmt.Sprint(pushed))
 	s.Push("ahead", fmt.Sprint(pushed+1))
 	awaits(t, viewer, noticed, "what follows the ID ahead", func(f servertest.Frame) bool {
 		for _, row := range f.Rows {

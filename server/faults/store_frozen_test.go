@@ -9,18 +9,18 @@ import (
 	"readout/server/servertest"
 )
 
-// F9: Redis stands still for ten seconds and then executes what it was sent.
-func TestRedisFreezes(t *testing.T) {
+// F9: the store stands still for ten seconds and then executes what it was sent.
+func TestStoreFreezes(t *testing.T) {
 	t.Parallel()
-	redis := servertest.Redis(t, kept...)
-	s := service(t, redis.URL())
-	o := servertest.NewOracle(t, servertest.Run{Fault: "F9", Servers: []*servertest.Server{s}, Truth: redis.URL(), Load: load()})
+	store := keptStore(t)
+	s := service(t, store.URL())
+	o := servertest.NewOracle(t, servertest.Run{Fault: "F9", Servers: []*servertest.Server{s}, Truth: store.URL(), Load: load()})
 	o.Start()
 	o.For(phase(time.Second, 20*time.Second))
 	o.Begin()
-	redis.Freeze()
+	store.Freeze()
 	o.For(10 * time.Second)
-	redis.Continue()
+	store.Continue()
 	o.Heal()
 	o.For(phase(2*time.Second, 20*time.Second))
 	r := o.Finish()
@@ -32,28 +32,28 @@ func TestRedisFreezes(t *testing.T) {
 	unharmed(t, r)
 }
 
-// F10: Redis stands still and is killed at last. The reads that hang are cut, and
+// F10: the store stands still and is killed at last. The reads that hang are cut, and
 // every viewer is told that what it sees is old.
-func TestRedisFreezesForEver(t *testing.T) {
+func TestStoreFreezesForEver(t *testing.T) {
 	t.Parallel()
 	const watchdog = 4 * time.Second
-	redis := servertest.Redis(t, kept...)
-	s := service(t, redis.URL())
+	store := keptStore(t)
+	s := service(t, store.URL())
 	shape := load()
 	shape.Churn = 0 // who comes later is told later
-	o := servertest.NewOracle(t, servertest.Run{Fault: "F10", Servers: []*servertest.Server{s}, Truth: redis.URL(), Load: shape})
+	o := servertest.NewOracle(t, servertest.Run{Fault: "F10", Servers: []*servertest.Server{s}, Truth: store.URL(), Load: shape})
 	o.Start()
 	o.For(phase(time.Second, 20*time.Second))
 	cuts := figure(t, s, "readout_tail_cuts_total")
 	o.Begin()
 	began := time.Now()
-	redis.Freeze()
+	store.Freeze()
 	o.Eventually(watchdog, "the watchdog cuts a hung read", func() bool { return figure(t, s, "readout_tail_cuts_total") > cuts })
 	t.Logf("F10: the first hung read was cut after %v", time.Since(began).Round(time.Millisecond))
 	o.Eventually(watchdog, "every viewer is told", func() bool { return len(o.Told("stale")) == shape.Viewers })
 	becomesUnready(t, o, s, "away")
 	o.For(phase(time.Second, 30*time.Second))
-	redis.Restart()
+	store.Restart()
 	o.Heal()
 	o.For(phase(2*time.Second, 20*time.Second))
 	r := o.Finish()

@@ -12,8 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"readout/server/reading"
 	"readout/server/servertest"
+	"readout/server/store"
 )
+
+// key is where a topic's stream is.
+func key(topic reading.Topic) string { return store.Key(topic) }
 
 // What a fault of Redis may last until /readyz and the viewers say so (PROMISES P13).
 const noticed = 3 * time.Second

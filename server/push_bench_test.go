@@ -1,0 +1,89 @@
+package server_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// BenchmarkPushBesideNull pushes one reading a request, eight at a time, to
+// `readout serve` with its own store in memory and, in turns, to a handler that reads
+// the body and answers. Each is a process of its own, and so is the sender. ratio is
+// the null handler's time over ours: 1 would be for nothing.
+func BenchmarkPushBesideNull(b *testing.B) {
+	null := process(b, "./testdata/null", func(at string) []string { return []string{at} })
+	ours := process(b, "./cmd/readout", func(at string) []string { return []string{"serve", "--listen", at, "--collect", "none"} })
+	const senders, each = 8, 250
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders, DisableCompression: true}}
+	b.Cleanup(client.CloseIdleConnections)
+	round := func(url string) time.Duration {
+		began := time.Now()
+		var work sync.WaitGroup
+		for range senders {
+			work.Go(func() {
+				for range each {
+					answer, err := client.Post(url+"/t/orders", "application/x-www-form-urlencoded", strings.NewReader("42"))
+					if err != nil || answer.StatusCode > http.StatusNoContent {
+						b.Error(answer, err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, answer.Body)
+					_ = answer.Body.Close()
+				}
+			})
+		}
+		work.Wait()
+		return time.Since(began)
+	}
+	var took [2][]time.Duration
+	for b.Loop() {
+		for i, url := range []string{null, ours} {
+			took[i] = append(took[i], round(url))
+		}
+	}
+	slices.Sort(took[0])
+	slices.Sort(took[1])
+	middle := [2]time.Duration{took[0][len(took[0])/2], took[1][len(took[1])/2]}
+	b.ReportMetric(middle[0].Seconds()/middle[1].Seconds(), "ratio")
+	b.ReportMetric(senders*each/middle[1].Seconds(), "pushes/s")
+	b.ReportMetric(senders*each/middle[0].Seconds(), "null/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+// process builds a program, runs it until the benchmark ends and returns its URL.
+func process(b *testing.B, pkg string, args func(address string) []string) string {
+	b.Helper()
+	program := filepath.Join(b.TempDir(), "program")
+	if out, err := exec.Command("go", "build", "-o", program, pkg).CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, out)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	address := free.Addr().String()
+	_ = free.Close()
+	command := exec.CommandContext(b.Context(), program, args(address)...)
+	if err := command.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = command.Wait() }) // the context has ended by then
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = conn.Close()
+			return "http://" + address
+		}
+		if time.Now().After(deadline) {
+			b.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
