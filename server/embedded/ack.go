@@ -43,15 +43,10 @@ func (l *log) sync(noted int64) error {
 	}
 	l.syncing <- struct{}{}
 	defer func() { <-l.syncing }()
-	for {
-		l.mu.Lock()
-		synced := l.synced >= noted
-		l.mu.Unlock()
-		if synced {
-			return nil
-		}
+	for l.synced.Load() < noted {
 		if err := l.syncBeside(); err != nil {
 			return err
 		}
 	}
+	return nil
 }

@@ -44,11 +44,8 @@ func (c *client) serve(conn net.Conn) {
 			_, _ = conn.Write(appendError(nil, "ERR "+err.Error()))
 			return
 		}
-		if c.waits != nil {
-			c.await(nil, nil)
-			if !c.answer(conn) {
-				return
-			}
+		if c.waits != nil && (c.await(nil, nil) != nil || !c.answer(conn)) {
+			return
 		}
 	}
 }
@@ -58,13 +55,16 @@ var errPanic = errors.New("panic in the store")
 
 // guarded is run. A mistake of ours ends this connection, not the store.
 func (c *client) guarded(r *requests) (more bool, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.say.Error(errPanic.Error(), "panic", p, "stack", string(debug.Stack()))
-			more, err = false, errPanic
-		}
-	}()
+	defer c.rescue(&err)
 	return c.run(r)
+}
+
+// rescue is deferred: a panic becomes an error.
+func (c *client) rescue(err *error) {
+	if p := recover(); p != nil {
+		c.say.Error(errPanic.Error(), "panic", p, "stack", string(debug.Stack()))
+		*err = errPanic
+	}
 }
 
 // run executes commands that have come, until there are none, until others have
@@ -106,10 +106,16 @@ func (c *client) answer(conn net.Conn) bool {
 	return err == nil
 }
 
+// committed reports whether the log holds what is answered. It waits for nobody.
+func (c *client) committed() bool {
+	l := c.db.log
+	return l == nil || len(c.out) == 0 || !c.forced && l.holds(c.noted)
+}
+
 // commit returns when the log holds what is answered. When it does not, nobody
 // knows whether it will: the connection ends without a word.
 func (c *client) commit() error {
-	if c.db.log == nil || len(c.out) == 0 {
+	if c.committed() {
 		return nil
 	}
 	if c.forced {

@@ -99,7 +99,9 @@ func (l *log) exchange(f file, size int64) error {
 	err = l.disk.sync()
 	_ = l.file.Close()
 	l.file, l.size, l.base = f, size+int64(n), size+int64(n)
-	l.written, l.synced, l.rebuild = noted, noted, false
+	l.written.Store(noted)
+	l.synced.Store(noted)
+	l.rebuild = false
 	l.say.Info("the store's file was compacted", "before", before, "after", l.size)
 	l.db.mu.Lock()
 	l.db.stats.Compactions++

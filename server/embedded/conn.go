@@ -17,12 +17,12 @@ type conn struct {
 	done    chan struct{} // closed with the connection
 	changed chan struct{} // holds one token when a Read that waits is to look again
 
-	mu       sync.Mutex // guards the fields below, and the client while it is not awaited
+	mu       sync.Mutex // guards the fields below, and the client while it is not busy
 	client   *client
 	requests *requests
 	replies  []byte
 	at       int    // what of replies was read
-	awaited  bool   // a Read waits in the client, without the lock
+	busy     bool   // somebody is in the client without the lock: a Read that waits, or a commit
 	later    []byte // what was written meanwhile
 	ended    bool   // no command runs any more; what is answered can still be read
 	closed   bool
@@ -45,7 +45,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	if c.ended {
 		return 0, io.ErrClosedPipe
 	}
-	if c.awaited {
+	if c.busy {
 		c.later = append(c.later, b...)
 		return len(b), nil
 	}
@@ -55,27 +55,57 @@ func (c *conn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// run runs what has come, unless a command before it waits. The caller holds c.mu.
+// run runs what has come, unless a command before it waits or is yet to be written
+// to the log. The caller holds c.mu.
 func (c *conn) run() {
-	for more := true; more && c.client.waits == nil && !c.ended; {
+	for more := true; more && c.client.waits == nil && !c.busy && !c.ended; {
 		var err error
 		more, err = c.client.guarded(c.requests)
-		if errors.Is(err, errPanic) || c.client.commit() != nil {
-			c.ended = true
-			break
+		if errors.Is(err, errPanic) || c.client.committed() {
+			c.answered(err)
+			continue
 		}
-		c.ended = c.client.leaves
-		if err != nil {
-			c.client.out, c.ended = appendError(c.client.out, "ERR "+err.Error()), true
-		}
-		c.take()
+		// A disk may take as long as it likes, and who reads only until a deadline.
+		c.busy = true
+		c.server.work.Go(func() { c.commit(err) })
 	}
 }
 
-// take takes over what the client answers.
-func (c *conn) take() {
+// commit waits for the log, answers, and runs what was written meanwhile.
+func (c *conn) commit(err error) {
+	if failed := c.client.commit(); failed != nil {
+		err = failed
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answered(err)
+	c.free()
+	c.look()
+}
+
+// answered takes over what the client answers, and ends the connection when that was
+// the last, or without it when nobody knows what was done. The caller holds c.mu.
+func (c *conn) answered(err error) {
+	c.ended = c.ended || c.client.leaves || err != nil
+	if errors.Is(err, errProtocol) {
+		c.client.out = appendError(c.client.out, "ERR "+err.Error())
+	} else if err != nil {
+		return
+	}
 	c.replies = append(c.replies, c.client.out...)
 	c.client.sent()
+}
+
+// free goes on after the client was busy. The caller holds c.mu.
+func (c *conn) free() {
+	c.busy = false
+	if c.closed {
+		c.client.stopWaiting()
+		return
+	}
+	c.requests.feed(c.later)
+	c.later = nil
+	c.run()
 }
 
 // look makes a Read that waits look again.
@@ -119,7 +149,7 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // await waits without the lock, which the caller holds.
 func (c *conn) await(late <-chan time.Time) {
-	if c.client.waits == nil || c.awaited {
+	if c.client.waits == nil || c.busy {
 		c.mu.Unlock()
 		defer c.mu.Lock()
 		select {
@@ -128,19 +158,12 @@ func (c *conn) await(late <-chan time.Time) {
 		}
 		return
 	}
-	c.awaited = true
+	c.busy = true
 	c.mu.Unlock()
-	c.client.await(late, c.changed)
+	err := c.client.await(late, c.changed)
 	c.mu.Lock()
-	c.awaited = false
-	c.requests.feed(c.later)
-	c.later = nil
-	if c.closed {
-		c.client.stopWaiting()
-		return
-	}
-	c.take()
-	c.run()
+	c.answered(err)
+	c.free()
 }
 
 // took notes that n bytes of the replies were read.
@@ -162,7 +185,7 @@ func (c *conn) Close() error {
 	if !c.closed {
 		c.closed, c.ended = true, true
 		close(c.done)
-		if !c.awaited {
+		if !c.busy {
 			c.client.stopWaiting()
 		}
 	}

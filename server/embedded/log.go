@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -51,11 +52,12 @@ type log struct {
 	begun   int // where in pending the group begins
 	grouped int // commands in it
 
+	written atomic.Int64 // of what was noted; changed under mu
+	synced  atomic.Int64 // of what was written; changed under mu
+
 	mu      sync.Mutex // held while the file is written; taken before db.mu; guards:
 	file    file
 	size    int64 // of the file
-	written int64 // of what was noted
-	synced  int64 // of what was written
 	spare   []byte
 	rebuild bool // a sync has failed: what is on the disk is not known until the log is written anew
 	base    int64
@@ -137,17 +139,26 @@ func (d *db) writable() bool { return d.log == nil || d.log.broken == nil }
 // commit returns when the log holds what was noted up to a place, as safely as
 // the policy says. After an error nobody knows whether it ever will.
 func (l *log) commit(noted int64) error {
+	if l.holds(noted) {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.written < noted {
+	if l.written.Load() < noted {
 		if err := l.flush(); err != nil {
 			return err
 		}
 	}
-	if l.policy == SyncAlways && l.synced < noted {
+	if !l.holds(noted) {
 		return l.force()
 	}
 	return nil
+}
+
+// holds reports whether what was noted up to a place is as safe as the policy says.
+// It waits for nobody.
+func (l *log) holds(noted int64) bool {
+	return l.written.Load() >= noted && (l.policy != SyncAlways || l.synced.Load() >= noted)
 }
 
 // flush writes what is noted. The caller holds l.mu.
@@ -162,7 +173,7 @@ func (l *log) flush() error {
 	n, err := l.file.Write(batch)
 	if err == nil {
 		l.size += int64(n)
-		l.written = noted
+		l.written.Store(noted)
 		l.spare = batch
 		if cap(batch) > 16*keep {
 			l.spare = nil
@@ -187,14 +198,14 @@ func (l *log) force() error {
 	if l.rebuild {
 		return errRebuild
 	}
-	written := l.written
+	written := l.written.Load()
 	if err := l.file.Sync(); err != nil {
 		// The system may have dropped what it could not write and will not say so again.
 		l.rebuild = true
 		l.breaks(err)
 		return err
 	}
-	l.synced = written
+	l.synced.Store(written)
 	return nil
 }
 
@@ -247,7 +258,7 @@ func (l *log) run() {
 // syncBeside syncs while others write on.
 func (l *log) syncBeside() error {
 	l.mu.Lock()
-	f, written, synced := l.file, l.written, l.synced
+	f, written, synced := l.file, l.written.Load(), l.synced.Load()
 	l.mu.Unlock()
 	if written == synced {
 		return nil
@@ -266,7 +277,7 @@ func (l *log) syncBeside() error {
 	if l.rebuild {
 		return errRebuild
 	}
-	l.synced = max(l.synced, written)
+	l.synced.Store(max(l.synced.Load(), written))
 	return nil
 }
 

@@ -189,7 +189,8 @@ func (c *client) stopWaiting() {
 
 // await waits until the read is answered, or until late or changed come, after
 // which it goes on waiting. It is called without the lock.
-func (c *client) await(late <-chan time.Time, changed <-chan struct{}) {
+func (c *client) await(late <-chan time.Time, changed <-chan struct{}) (err error) {
+	defer c.rescue(&err)
 	w := c.waits
 	var over <-chan time.Time
 	if !w.until.IsZero() {
@@ -206,12 +207,12 @@ func (c *client) await(late <-chan time.Time, changed <-chan struct{}) {
 		case <-c.gone:
 			last = true
 		case <-late:
-			return
+			return nil
 		case <-changed:
-			return
+			return nil
 		}
 		if c.readAgain(w, last) {
-			return
+			return nil
 		}
 	}
 }

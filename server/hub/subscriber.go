@@ -18,6 +18,7 @@ const (
 	queueFrames = 256
 	queueBytes  = 64 << 10
 	ackStall    = 5 * time.Second // no ack for this long with queueBytes unacked closes
+	mostFresh   = 10_000          // new topics by name; of more it learns by a look through the catalog
 )
 
 // Closed says why a subscriber ended: a close code of PROMISES 2.3 and, when it
@@ -54,7 +55,8 @@ type Subscriber struct {
 	joins    []*flow
 	joining  bool // a goroutine runs joins
 	shuffled bool // joins are begun in any order
-	fresh    []reading.Topic
+	fresh    map[reading.Topic]struct{}
+	missed   bool           // fresh was full, and is empty since
 	growing  bool           // a goroutine runs fresh
 	runs     sync.WaitGroup // these goroutines; they start only while finished is nil
 	paused   bool
@@ -74,6 +76,7 @@ func (h *Hub) Join(can func(reading.Topic) error) *Subscriber {
 	s := &Subscriber{
 		hub: h, can: can, wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		flows: map[reading.Topic]*flow{}, subscriptions: map[int64]*subscription{}, behind: map[*flow]struct{}{},
+		fresh: map[reading.Topic]struct{}{},
 	}
 	s.ctx, s.stop = context.WithCancel(h.ctx)
 	h.mu.Lock()
@@ -330,10 +333,13 @@ func (s *Subscriber) runJoins() {
 func (s *Subscriber) appeared(topic reading.Topic) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.finished != nil {
+	if s.finished != nil || s.missed {
 		return
 	}
-	s.fresh = append(s.fresh, topic)
+	s.fresh[topic] = struct{}{}
+	if len(s.fresh) > mostFresh {
+		s.fresh, s.missed = map[reading.Topic]struct{}{}, true
+	}
 	if !s.growing {
 		s.growing = true
 		s.runs.Go(s.runGrowth)
@@ -342,16 +348,20 @@ func (s *Subscriber) appeared(topic reading.Topic) {
 
 func (s *Subscriber) runGrowth() {
 	defer s.caught()
-	for {
+	for s.awaitRoom() {
 		s.mu.Lock()
-		fresh := s.fresh
-		s.fresh = nil
-		s.growing = len(fresh) > 0
+		fresh, missed := s.fresh, s.missed
+		s.fresh, s.missed = map[reading.Topic]struct{}{}, false
+		s.growing = missed || len(fresh) > 0
+		growing := s.growing
 		s.mu.Unlock()
-		if len(fresh) == 0 {
+		if !growing {
 			return
 		}
-		for _, topic := range fresh {
+		if missed {
+			s.grow(s.hub.o.Topics(func(reading.Topic) bool { return true })...)
+		}
+		for topic := range fresh {
 			if !s.awaitRoom() {
 				return
 			}

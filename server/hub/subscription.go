@@ -252,24 +252,26 @@ func (s *Subscriber) cursors(want Subscription, refused *refusals) map[reading.T
 	return after
 }
 
-// grow adds a topic that has just appeared to the subscriptions that select it.
-func (s *Subscriber) grow(topic reading.Topic) {
+// grow adds topics that have appeared to the subscriptions that select them.
+func (s *Subscriber) grow(topics ...reading.Topic) {
 	s.requests.Lock()
 	defer s.requests.Unlock()
-	if s.ctx.Err() != nil || s.can(topic) != nil {
+	if s.ctx.Err() != nil {
 		return
 	}
 	for _, sub := range s.subscriptions {
-		if _, has := sub.topics[topic]; has || !picked(sub.selectors, topic) {
-			continue
+		left, refused := leftOut{}, refusals{s: s, id: sub.ID}
+		for _, topic := range topics {
+			if _, has := sub.topics[topic]; has || !picked(sub.selectors, topic) || s.can(topic) != nil {
+				continue
+			}
+			s.want(sub, topic, nil, &left, &refused)
+			if _, has := sub.topics[topic]; has {
+				s.push(grown(sub.ID, []reading.Topic{topic}))
+			}
 		}
-		switch err := s.add(sub, topic, nil); {
-		case err == nil:
-			s.push(grown(sub.ID, []reading.Topic{topic}))
-		case errors.Is(err, errFull):
-			s.leaveOut(sub.ID, leftOut{topics: []reading.Topic{topic}, of: 1})
-		default:
-			s.push(ErrorFrame(sub.ID, string(topic), err))
+		if len(left.topics) > 0 {
+			s.leaveOut(sub.ID, left)
 		}
 	}
 }

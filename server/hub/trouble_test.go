@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -228,6 +229,66 @@ func TestWhatIsLeftOutDoesNotPileUp(t *testing.T) {
 				}
 				if limits != want[name] {
 					t.Errorf("%d times told of topics that are left out, want %d", limits, want[name])
+				}
+			})
+		})
+	}
+}
+
+// What appears while a subscriber takes nothing waits within bounds, and none of it is lost.
+func TestNewTopicsDoNotPileUp(t *testing.T) {
+	for _, c := range []struct {
+		name               string
+		times, of          int // so many appear, of so many different ones
+		grown, limits, out int // frames of those that are added and of those left out, and how many these are
+	}{
+		{"a few come and go", 9_000, 20, 10, 10, 10},
+		{"very many", 50_000, 50_000, 10, 1, 49_990},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var catalog []reading.Topic
+				o := quiet()
+				o.Limits = hub.Limits{Topics: 10, Points: 10, Message: 1 << 10}
+				o.Topics = func(match func(reading.Topic) bool) (list []reading.Topic) {
+					for _, topic := range catalog {
+						if match(topic) {
+							list = append(list, topic)
+						}
+					}
+					return list
+				}
+				h := hub.New(o)
+				defer h.Close()
+				s := h.Join(anyone)
+				defer s.Leave()
+				s.Subscribe(hub.Subscription{ID: 1, Topics: []string{"t*"}})
+				s.Send(make([]byte, 64<<10)) // there is no room
+				for i := range c.times {
+					topic := reading.Topic(fmt.Sprint("t", i%c.of))
+					if i < c.of {
+						catalog = append(catalog, topic)
+					}
+					h.TopicAdded(topic)
+				}
+				grown, limits, out := 0, 0, 0
+				for _, frame := range framesIn(s, time.Second) {
+					var f struct {
+						Type   string
+						Topics []string
+						Of     int
+					}
+					_ = json.Unmarshal([]byte(frame), &f) // the one that takes all room is none
+					switch f.Type {
+					case "topics":
+						grown++
+					case "limit":
+						limits++
+						out += max(f.Of, len(f.Topics))
+					}
+				}
+				if grown != c.grown || limits != c.limits || out != c.out {
+					t.Errorf("told of %d that are added and in %d frames of %d that are not, want %d, %d and %d", grown, limits, out, c.grown, c.limits, c.out)
 				}
 			})
 		})

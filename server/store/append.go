@@ -57,13 +57,12 @@ func (s *Store) AppendAcked(ctx context.Context, readings []reading.Reading, onc
 	if len(readings) == 0 {
 		return ids, nil
 	}
-	// From here on it does not end with its sender.
-	ctx = budget{s.ctx, time.Now().Add(writeBudget)}
+	allowed := writeBudget
 	if ack != Stored {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(s.ctx, ackBudget)
-		defer cancel()
+		allowed = ackBudget
 	}
+	ctx, cancel := context.WithTimeout(s.ctx, allowed) // from here on it does not end with its sender
+	defer cancel()
 	batches := group(readings)
 	to := &confirmer{store: s, ack: ack}
 	err := to.prepare(ctx, batches)
@@ -109,24 +108,6 @@ func (s *Store) AppendAcked(ctx context.Context, readings []reading.Reading, onc
 		p.Outcome = "unknown" // some are there
 	}
 	return ids, p
-}
-
-// budget is a context that says when it ends and has no timer: an append alone on its
-// connection has the deadline there, and most are.
-type budget struct {
-	context.Context
-	until time.Time
-}
-
-// Deadline is when the time for the append is over.
-func (b budget) Deadline() (time.Time, bool) { return b.until, true }
-
-// timed makes a context end when it says so.
-func timed(ctx context.Context) (context.Context, context.CancelFunc) {
-	if until, bounded := ctx.Deadline(); bounded {
-		return context.WithDeadline(ctx, until)
-	}
-	return context.WithCancel(ctx)
 }
 
 // batch is the readings of one topic in one append, and their entries.
@@ -242,8 +223,6 @@ type part struct {
 }
 
 func (s *Store) appendKeyed(ctx context.Context, to *confirmer, batches []*batch, ids []reading.StreamID, once Once) error {
-	ctx, cancel := timed(ctx)
-	defer cancel()
 	name, body := recordName(once), hex.EncodeToString(once.Body[:])
 	parts := s.split(batches, name, body)
 	// The scripts of the parts make the claim themselves, where they can reach it:

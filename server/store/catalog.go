@@ -154,8 +154,6 @@ func (s *Store) announce(ctx context.Context, batches []*batch) error {
 	if len(news) == 0 {
 		return nil
 	}
-	ctx, cancel := timed(ctx)
-	defer cancel()
 	return s.register(ctx, news)
 }
 

@@ -147,7 +147,7 @@ func (l *link) client(pool int, readTimeout time.Duration) redis.UniversalClient
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries = -1
 	o.PoolSize, o.PipelinePoolSize = pool, -1
-	o.ConnMaxIdleTime = -1 // a connection is there when it is needed, however long that is
+	o.PoolFIFO = true // they take turns, so that none is closed for being idle, which behind TLS nobody would notice
 	if l.mode == sentinel {
 		o.OnConnect = func(ctx context.Context, conn *redis.Conn) error { return l.checkRole(ctx, conn) }
 	}

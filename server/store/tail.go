@@ -170,7 +170,7 @@ type reader struct {
 	asked chan struct{} // the first lane has sent a read: it is soon the second one's turn
 	added chan struct{} // a watch was added: who waits between two reads reads now
 
-	handing sync.Mutex // held while something is handed out, for one at a time does; taken before mu
+	handing chan struct{} // full while something is handed out, for one at a time does; taken before mu
 
 	mu      sync.Mutex
 	watches map[*watch]struct{}
@@ -186,7 +186,7 @@ type reader struct {
 func newReader(s *Store, at int) *reader {
 	return &reader{
 		store: s, wake: wakeKey(s.options.Replica, at), watches: map[*watch]struct{}{}, wrong: map[string]time.Time{},
-		asked: make(chan struct{}, 1), added: make(chan struct{}, 1),
+		asked: make(chan struct{}, 1), added: make(chan struct{}, 1), handing: make(chan struct{}, 1),
 	}
 }
 
@@ -251,17 +251,28 @@ type request struct {
 }
 
 // next is what the first lane reads next, if that waits at the server or not; it
-// is nothing when the lane ends.
+// is nothing when there is nothing to read.
 func (r *reader) next(waits bool) (q request, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.watches) == 0 || r.store.ctx.Err() != nil {
-		r.running = false
+	if r.idle() {
 		return q, false
 	}
 	r.waiting, r.woken, r.last = waits, false, time.Now()
 	return r.request(), true
 }
+
+// ended reports whether there is still nothing to read; then the next watch starts
+// the reader again.
+func (r *reader) ended() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running = !r.idle()
+	return !r.running
+}
+
+// idle reports whether there is nothing to read. The caller holds r.mu.
+func (r *reader) idle() bool { return len(r.watches) == 0 || r.store.ctx.Err() != nil }
 
 // returned notes that nobody need be woken.
 func (r *reader) returned() {
@@ -310,8 +321,8 @@ func (r *reader) hand(q request, res result) bool {
 	var parcels []parcel
 	var done sync.WaitGroup
 	some := false
-	r.handing.Lock()
-	defer r.handing.Unlock()
+	r.handing <- struct{}{}
+	defer func() { <-r.handing }()
 	r.mu.Lock()
 	for w := range r.watches {
 		if q.life != r.life {

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,6 +99,15 @@ func (r *routes) told() {
 	}
 }
 
+// forget drops the shards that nobody follows any more: who follows them next has
+// read nothing yet. The list is in the order of the shards.
+func (r *routes) forget(list []position) {
+	maps.DeleteFunc(r.last, func(shard int, _ int64) bool {
+		_, followed := slices.BinarySearchFunc(list, shard, func(p position, shard int) int { return p.shard - shard })
+		return !followed
+	})
+}
+
 // same reports whether the read of a shard went over the connection of the one before.
 func (r *routes) same(shard int, read *redis.Cmd) bool {
 	r.mu.Lock()
@@ -152,6 +163,7 @@ func (r *routes) read(ctx context.Context, list []position) (res result, err err
 		cmd  *redis.Cmd
 	}
 	var reads []shardRead
+	all := list
 	pipe := r.client.Pipeline()
 	for len(list) > 0 {
 		n := 1
@@ -170,6 +182,7 @@ func (r *routes) read(ctx context.Context, list []position) (res result, err err
 		list = list[n:]
 	}
 	_ = exec(ctx, pipe) // each command holds its own error
+	r.forget(all)
 	res = result{entries: map[string][]raw{}, failed: map[string]error{}}
 	r.failed = nil
 	defer clear(r.over)

@@ -36,3 +36,28 @@ func TestAClusterTailSaysThatItRedials(t *testing.T) {
 		}
 	}
 }
+
+// What was read for those who have gone says nothing of whether those who come
+// later have missed something.
+func TestAClusterTailForgetsWhatNobodyFollows(t *testing.T) {
+	t.Parallel()
+	servers := servertest.StartRedisCluster(t)
+	s := opened(t, store.Options{URL: servers.URL()})
+	tp, other := topic(t), topic(t, "other")
+	mustAppend(t, s, number(tp, 1, 1), number(other, 1, 1))
+	f, gone := follow(t, s, tp, reading.Cursor{}), follow(t, s, other, reading.Cursor{})
+	f.take(t, 1)
+	gone.take(t, 1)
+	gone.stop()
+	<-gone.ended
+	for i := range 2 { // the second one is asked for after the stop
+		mustAppend(t, s, number(tp, int64(2+i), 1))
+		f.take(t, 1)
+	}
+	for _, node := range servers.Nodes {
+		node.Do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	}
+	mustProblem(t, f.fails(t), "store_unavailable", "")
+	f.recovers(t)
+	follow(t, s, other, reading.Cursor{}).take(t, 1)
+}

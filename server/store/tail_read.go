@@ -13,11 +13,15 @@ import (
 	"readout/server/reading"
 )
 
+// run reads while there are watches. It has no connection any more when it ends,
+// so the next one has the reader for itself.
 func (r *reader) run() {
+	read := r.follow
 	if r.store.link.mode == cluster {
-		r.poll()
-	} else {
-		r.follow()
+		read = r.poll
+	}
+	for read(); !r.ended(); {
+		read()
 	}
 }
 

@@ -97,6 +97,28 @@ func TestHand(t *testing.T) {
 	}
 }
 
+// A watch that begins while the reader ends does not start a second one beside it.
+func TestAReaderEndsBeforeTheNextOneStarts(t *testing.T) {
+	s := &Store{ctx: t.Context()}
+	r := newReader(s, 0)
+	r.running = true
+	if _, ok := r.next(true); ok || !r.running {
+		t.Fatalf("it reads nothing: %t, and others think so: %t", ok, r.running)
+	}
+	w := &watch{key: "k"}
+	r.add(w)
+	if r.ended() {
+		t.Error("it ends although there is a watch")
+	}
+	if _, ok := r.next(true); !ok {
+		t.Error("it does not read on")
+	}
+	r.remove(w)
+	if !r.ended() || r.running {
+		t.Error("it does not end although there is no watch")
+	}
+}
+
 // A key that is no stream is left out of the reads, and that a read brings nothing
 // of it does not mean that all is well.
 func TestHandLeavesOutWhatIsNoStream(t *testing.T) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -55,18 +56,13 @@ func (w *writer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
 	if len(w.queue) == 0 && patient(ctx) && w.ready() {
 		w.leave()
 		w.mu.Unlock()
-		// Nobody is ahead: it leaves from here, since handing it over costs as much again.
-		if group := w.land(w.exec(ctx, o)); group != nil {
-			w.spawn(func() { w.fly(group) })
-		}
+		w.sendNow(ctx, o)
 		return cmds
 	}
 	o.done = make(chan struct{})
 	w.queue = append(w.queue, o)
 	w.depart()
 	w.mu.Unlock()
-	ctx, cancel := timed(ctx)
-	defer cancel()
 	var err error
 	select {
 	case <-o.done:
@@ -90,10 +86,23 @@ func (w *writer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
 }
 
 // patient reports whether the budget of an append is whole, so that it may wait for
-// its pipeline to the end. What is left for another attempt may be less.
+// its pipeline to the end. What is left for another attempt may be less, and who has
+// gone waits for nothing.
 func patient(ctx context.Context) bool {
 	until, bounded := ctx.Deadline()
-	return !bounded || time.Until(until) > writeBudget-departEvery
+	return ctx.Err() == nil && (!bounded || time.Until(until) > writeBudget-departEvery)
+}
+
+// sendNow sends an order that finds nobody ahead from here, since handing it over
+// costs as much again. Whatever becomes of it, what waits goes on.
+func (w *writer) sendNow(ctx context.Context, o *order) {
+	silent := true
+	defer func() {
+		if group := w.land(silent); group != nil {
+			w.spawn(func() { w.fly(group) })
+		}
+	}()
+	silent = w.exec(ctx, o)
 }
 
 // withdraw reports whether an order was still waiting.
@@ -235,7 +244,7 @@ func (w *writer) exec(ctx context.Context, group ...*order) (silent bool) {
 	}
 	if err != nil { // each command holds its own
 		kind, _ := judge(err)
-		silent = kind == kindTimeout
+		silent = kind == kindTimeout && !errors.Is(err, context.Canceled) // who has gone says nothing of the server
 	}
 	for _, o := range group {
 		if o.done != nil {

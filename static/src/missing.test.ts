@@ -13,11 +13,11 @@ function lost(topic: string, at: number, ...texts: string[]) {
 
 test("what is missing is said while it is within the time that is shown", () => {
   const { series } = lost("a", 1000, "17 lost, trimmed");
-  assert.equal(missingOf(series, 0, 5000), "17 lost, trimmed");
+  assert.equal(missingOf(series, 0, 5000)?.text, "17 lost, trimmed");
   series.add([2000, 1]);
-  assert.equal(missingOf(series, 1500, 5000), "17 lost, trimmed");
-  assert.equal(missingOf(series, 2001, 5000), "");
-  assert.equal(missingOf(series, 0, 999), "");
+  assert.equal(missingOf(series, 1500, 5000)?.text, "17 lost, trimmed");
+  assert.equal(missingOf(series, 2001, 5000), undefined);
+  assert.equal(missingOf(series, 0, 999), undefined);
 });
 
 test("of several topics the newest is said, how many others there are, and all of it in full", () => {
@@ -28,4 +28,14 @@ test("of several topics the newest is said, how many others there are, and all o
     full: "b: 3 lost, too slow\na: 17 lost, trimmed\nc: lost, outage",
     since: 2000,
   });
+});
+
+test("what is missing after the time that is shown is not said, and neither is when", () => {
+  const a = lost("a", 1000, "17 lost, trimmed");
+  a.series.add([3000, 1]);
+  a.series.mark("3 lost, too slow", 3000);
+  const b = lost("b", 2000, "lost, outage");
+  assert.deepEqual(missingIn([a], 0, 2500), { text: "17 lost, trimmed", full: "a: 17 lost, trimmed", since: 1000 });
+  assert.equal(missingIn([a, b], 0, 2500).text, "lost, outage, and in 1 other topic");
+  assert.deepEqual(missingIn([a], 0, 3500), { text: "3 lost, too slow", full: "a: 3 lost, too slow", since: 3000 });
 });

@@ -2,7 +2,7 @@
 // are missing: for the panels that show no course of time, one quiet line.
 
 import { el, hide, setText, svg } from "./dom";
-import type { Series } from "./series";
+import type { Mark, Series } from "./series";
 import { decimal } from "./value";
 
 /** Shown is one topic of a panel. */
@@ -21,18 +21,17 @@ export interface Said {
 
 const NOTHING: Said = { text: "", full: "", since: Number.NEGATIVE_INFINITY };
 
-/** missingOf is the newest thing that is missing of one topic within a time; "" for nothing. */
-export function missingOf(series: Shown["series"], from: number, to: number): string {
-  if (series.marks.length === 0) return "";
-  return series.marks.filter((m) => m.to >= from && m.from <= to).at(-1)?.text ?? "";
+/** missingOf is the newest mark of what is missing of one topic within a time. */
+export function missingOf(series: Shown["series"], from: number, to: number): Mark | undefined {
+  return series.marks.filter((m) => m.to >= from && m.from <= to).at(-1);
 }
 
 /** missingIn says it of several topics: the newest, and in how many others. */
 export function missingIn(topics: Iterable<Shown>, from: number, to: number): Said {
   const lost: { at: number; text: string; topic: string }[] = [];
   for (const { topic, series } of topics) {
-    const text = missingOf(series, from, to);
-    if (text) lost.push({ at: series.marks.at(-1)!.from, text, topic });
+    const mark = missingOf(series, from, to);
+    if (mark) lost.push({ at: mark.from, text: mark.text, topic });
   }
   if (lost.length === 0) return NOTHING;
   lost.sort((a, b) => b.at - a.at);

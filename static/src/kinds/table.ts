@@ -79,7 +79,7 @@ export class Table implements Body {
     this.columns = names.map((name) => this.columnOf(name, feeds, byFeed));
     this.list = feeds.map((f, i) => {
       const own = names.map((name) => byFeed.get(f)!.get(name) ?? null);
-      return { name: called[i]!, missing: missingOf(f.series, view.from, view.to), lines: own, values: own.map((l) => (l ? (l.state ? (l.last === null ? null : String(l.last)) : Number.isNaN(l.number) ? null : l.number) : null)) };
+      return { name: called[i]!, missing: missingOf(f.series, view.from, view.to)?.text ?? "", lines: own, values: own.map((l) => (l ? (l.state ? (l.last === null ? null : String(l.last)) : Number.isNaN(l.number) ? null : l.number) : null)) };
     });
     if (!this.chosen) this.order = this.columns[0] && !this.columns[0].word ? { by: 0, down: true } : { by: -1, down: false };
     this.list.sort((a, b) => compareCells(a, b, this.order));
