@@ -200,7 +200,10 @@ func (s *Store) reload(ctx context.Context) error {
 			continue
 		}
 		if !streams[topic] {
-			c.drop(topic)
+			// One that was written since the last trim may be there since the scan.
+			if st := c.state(topic); st != nil && !st.touched.Load() {
+				c.drop(topic)
+			}
 			continue
 		}
 		c.put(topic, "", true)
