@@ -3,7 +3,7 @@
 // that server/store has one code path. It knows the commands that server/store
 // uses and answers them as Redis 7.0 does.
 //
-//	client.go reads commands and answers -> commands.go the table -> keys.go, values.go, streams.go -> stream.go, block.go
+//	conn.go a connection in memory; client.go runs commands and answers -> commands.go the table -> keys.go, values.go, streams.go -> stream.go, block.go
 //	log.go writes what has changed to readout.aof before the answer goes; load.go reads it, compact.go writes it anew
 //
 // The log is in the form of Redis's own: redis-cli --pipe < readout.aof moves

@@ -68,9 +68,9 @@ func (w *writer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
 	case <-o.done:
 		return cmds
 	case <-ctx.Done():
-		if err = ctx.Err(); w.ctx.Err() != nil {
-			err = redis.ErrClosed
-		}
+		err = ctx.Err()
+	case <-w.ctx.Done(): // not every context ends with the store
+		err = redis.ErrClosed
 	}
 	if !w.withdraw(o) {
 		err = context.Canceled // the pipeline goes on, and who it belongs to does not wait
