@@ -94,7 +94,7 @@ func TestHowTheStoreIs(t *testing.T) {
 			if state != c.state || !strings.Contains(message, c.message) || message == "" || since < began.UnixMilli() || since > time.Now().UnixMilli() {
 				t.Errorf("viewers were told %s, %q since %d", state, message, since)
 			}
-			if status, r := readiness(t, s); status != http.StatusServiceUnavailable || r.Status != "not ready" || r.Checks.Store != c.state || r.Checks.Replica != "ok" || r.Since != since || r.Message != message {
+			if status, r := readiness(t, s); status != http.StatusServiceUnavailable || r.Status != "not ready" || r.Checks.Store != c.state || r.Checks.Replica != "ok" || r.Since != since || r.Message == "" || !strings.Contains(r.Message, c.message) { // more may be known by now than viewers were told
 				t.Errorf("%d %+v", status, r)
 			}
 			asked := time.Now()

@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"readout/server/problem"
 	"readout/server/reading"
@@ -49,12 +52,29 @@ func (s *Store) Delete(ctx context.Context, topic reading.Topic) error {
 // Hide leaves a topic out of lists, or lets it stand there again; its readings and
 // those who name it are not touched. The error is not_found for an unknown topic.
 func (s *Store) Hide(ctx context.Context, topic reading.Topic, hidden bool) error {
-	if _, known := s.Info(topic); !known {
-		return problem.New("not_found", "there is no topic of this name")
-	}
 	ctx, cancel := context.WithTimeout(ctx, writeBudget)
 	defer cancel()
+	if known, err := s.lookUp(ctx, topic); err != nil {
+		return err
+	} else if !known {
+		return problem.New("not_found", "there is no topic of this name")
+	}
 	return s.register(ctx, []addition{{topic: topic, hidden: &hidden}})
+}
+
+// lookUp reports whether there is a topic. What another replica has just pushed may
+// not have come here yet, so the store is asked for what is not known.
+func (s *Store) lookUp(ctx context.Context, topic reading.Topic) (bool, error) {
+	if _, known := s.Info(topic); known {
+		return true, nil
+	}
+	text, err := s.db.HGet(ctx, catalogKey(shardOf(topic)), string(topic)).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return false, failure(err, false)
+	}
+	s.catalog.put(topic, text, false)
+	_, known := s.Info(topic)
+	return known, nil
 }
 
 // OnGone sets who is told of every topic that was deleted or has expired, after

@@ -112,6 +112,13 @@ func conformHide(t *testing.T, b *backend, s *store.Store) {
 			})
 		}
 	}
+	for i := range 20 { // a replica that has not heard of a topic yet asks the store
+		soon := topic(t, fmt.Sprint(i))
+		mustAppend(t, s, number(soon, 1000, 1))
+		if err := other.Hide(t.Context(), soon, true); err != nil {
+			t.Errorf("hidden by another replica at once: %v", err)
+		}
+	}
 	// Later changes of the row leave it hidden.
 	if err := other.Describe(t.Context(), tp, []reading.Column{{Name: "value", Unit: "ms"}}); err != nil {
 		t.Fatal(err)
