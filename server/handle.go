@@ -71,6 +71,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Connection", "close")
 	}
 	h.Set("Cache-Control", "no-store")
+	unsniffed(h)
 	h.Set(requestHeader, requestID(r))
 	if wantsPage(r) {
 		s.pages.Error(w, r, row.Status, row.Means, p.Message, row.Do, requestID(r))

@@ -53,14 +53,13 @@ func (s *Server) recordRequests(next http.Handler) http.Handler {
 
 // secure sets the headers that protect documents, and names the request. Pages that
 // may be framed loosen frame-ancestors. Answers to POST are data, mostly to senders
-// that push thousands of times a second: they only say that no browser may take them
-// for anything else.
+// that push thousands of times a second: see unsniffed.
 func secure(next http.Handler) http.Handler {
 	documents := contentPolicy("'none'")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
 		if r.Method != http.MethodPost {
+			h := w.Header()
+			unsniffed(h)
 			h.Set("Content-Security-Policy", documents)
 			h.Set("Referrer-Policy", "no-referrer")
 			h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -68,6 +67,18 @@ func secure(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// unsniffed says that no browser may take an answer for anything but its Content-Type.
+// An answer without a body has none: a push that gets one touches no header at all.
+func unsniffed(h http.Header) { h.Set("X-Content-Type-Options", "nosniff") }
+
+// data serves a POST that is no push.
+func data(next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		unsniffed(w.Header())
+		return next(w, r)
+	}
 }
 
 func contentPolicy(ancestors string) string {

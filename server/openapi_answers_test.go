@@ -31,6 +31,8 @@ func TestAnswersAreDocumented(t *testing.T) {
 		{"POST /api/v1/readings", readingsPath, `[]`, nil, 415},
 		{"POST /t/{topic}", "/t/orders?shop=berlin", "42", nil, 200},
 		{"POST /t/{topic}", "/t/orders", "42", []string{"User-Agent", "curl/8"}, 200},
+		{"POST /t/{topic}", "/t/orders", "42", []string{"Prefer", "return=minimal"}, 204},
+		{"POST /api/v1/readings", readingsPath, `{"topic":"orders","value":1}`, append(jsonType, "Prefer", "return=minimal"), 204},
 		{"POST /t/{topic}", "/t/orders", "NaN", nil, 422},
 		{"POST /t/{topic}", "/t/orders", "", nil, 400},
 		{"GET /t/{topic}", "/t/orders", "", nil, 200},

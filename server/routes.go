@@ -76,6 +76,9 @@ func (s *Server) newRouter() chi.Router {
 		switch route.policy {
 		case viewers:
 			h = s.require(access.View, h)
+			if route.method == http.MethodPost {
+				h = data(h)
+			}
 		case pushers:
 			h = s.require(access.Push, h)
 		case managers:

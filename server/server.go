@@ -134,7 +134,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 
 // Serve answers on a listener until Stop. Several listeners may be served.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(deadlines{l}); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

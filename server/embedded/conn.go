@@ -23,6 +23,7 @@ type conn struct {
 	replies  []byte
 	at       int    // what of replies was read
 	busy     bool   // somebody is in the client without the lock: a Read that waits, or a commit
+	awaited  bool   // a Read waits without the lock
 	later    []byte // what was written meanwhile
 	ended    bool   // no command runs any more; what is answered can still be read
 	closed   bool
@@ -108,8 +109,11 @@ func (c *conn) free() {
 	c.run()
 }
 
-// look makes a Read that waits look again.
+// look makes a Read that waits look again. The caller holds c.mu.
 func (c *conn) look() {
+	if !c.awaited {
+		return
+	}
 	select {
 	case c.changed <- struct{}{}:
 	default:
@@ -149,19 +153,22 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // await waits without the lock, which the caller holds.
 func (c *conn) await(late <-chan time.Time) {
+	c.awaited = true
 	if c.client.waits == nil || c.busy {
 		c.mu.Unlock()
-		defer c.mu.Lock()
 		select {
 		case <-c.changed:
 		case <-late:
 		}
+		c.mu.Lock()
+		c.awaited = false
 		return
 	}
 	c.busy = true
 	c.mu.Unlock()
 	err := c.client.await(late, c.changed)
 	c.mu.Lock()
+	c.awaited = false
 	c.answered(err)
 	c.free()
 }

@@ -57,12 +57,7 @@ type parsedTopic struct {
 }
 
 func newDecoder(body []byte, bounds Bounds) *decoder {
-	return &decoder{
-		scanner: newScanner(body),
-		bounds:  bounds,
-		topics:  make(map[string]parsedTopic),
-		names:   make(map[string]string),
-	}
+	return &decoder{scanner: newScanner(body), bounds: bounds}
 }
 
 // draft is a reading whose fields are still coming in.
@@ -227,6 +222,9 @@ func (d *decoder) topic() (reading.Topic, error, error) {
 	if !ok {
 		spelling := string(text)
 		known.topic, known.err = reading.ParseTopic(spelling)
+		if d.topics == nil {
+			d.topics = map[string]parsedTopic{}
+		}
 		d.topics[spelling] = known
 	}
 	return known.topic, known.err, nil
@@ -287,6 +285,9 @@ func (d *decoder) columns() error {
 		name, ok := d.names[string(key)]
 		if !ok {
 			name = string(key)
+			if d.names == nil {
+				d.names = map[string]string{}
+			}
 			d.names[name] = name
 		}
 		v, err := d.value()

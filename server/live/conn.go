@@ -7,7 +7,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -134,8 +133,8 @@ func (u *upgrader) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // boundBuffer bounds what the kernel holds for a viewer: without it one that does
 // not read costs megabytes.
 func boundBuffer(conn net.Conn) {
-	if secured, ok := conn.(*tls.Conn); ok {
-		conn = secured.NetConn()
+	if outer, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS, or late deadlines
+		conn = outer.NetConn()
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(sendBuffer)

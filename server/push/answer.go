@@ -12,17 +12,36 @@ import (
 // answerTopic says where the reading is to be seen: as JSON, or as one line for
 // people who pushed from a terminal.
 func (h *Handlers) answerTopic(w http.ResponseWriter, r *http.Request, one reading.Reading, ids []reading.StreamID) {
-	url := h.options.URL(r, one.Topic)
-	if forPeople(r) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte(line(one) + " -> " + url + "\n"))
+	if minimal(r) {
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	b := reading.AppendJSONString([]byte(`{"topic":`), string(one.Topic))
+	url := h.options.URL(r, one.Topic)
+	if forPeople(r) {
+		write(w, http.StatusOK, "text/plain; charset=utf-8", []byte(line(one)+" -> "+url+"\n"))
+		return
+	}
+	b := append(make([]byte, 0, 256), `{"topic":`...)
+	b = reading.AppendJSONString(b, string(one.Topic))
 	b = appendLast(b, "id", ids)
 	b = append(b, `,"stored":1,"url":`...)
 	b = reading.AppendJSONString(b, url)
-	write(w, http.StatusOK, append(b, "}\n"...))
+	write(w, http.StatusOK, "application/json", append(b, "}\n"...))
+}
+
+// minimal reports whether the sender does not want to hear more than that all went
+// well, as in RFC 7240: Prefer: return=minimal. The answer is what costs a small push most.
+func minimal(r *http.Request) bool {
+	for _, value := range r.Header["Prefer"] {
+		for preference := range strings.SplitSeq(value, ",") {
+			preference, _, _ = strings.Cut(preference, ";") // its parameters
+			name, wish, _ := strings.Cut(preference, "=")
+			if strings.EqualFold(strings.TrimSpace(name), "return") {
+				return strings.EqualFold(strings.Trim(wish, " \t\""), "minimal") // the first counts
+			}
+		}
+	}
+	return false
 }
 
 // forPeople reports whether a person at a terminal is to read the answer: a
@@ -53,12 +72,16 @@ func line(one reading.Reading) string {
 	return string(b)
 }
 
-// answerReadings answers 200, or 422 with every reading that was refused.
-func answerReadings(w http.ResponseWriter, ids []reading.StreamID, stored int, rejected []rejection, all int) {
+// answerReadings answers 200, 204 to who wants no more, or 422 with every reading that was refused.
+func answerReadings(w http.ResponseWriter, r *http.Request, ids []reading.StreamID, stored int, rejected []rejection, all int) {
+	if len(rejected) == 0 && minimal(r) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	b := strconv.AppendInt([]byte(`{"stored":`), int64(stored), 10)
 	b = appendLast(b, "last_id", ids)
 	if len(rejected) == 0 {
-		write(w, http.StatusOK, append(b, "}\n"...))
+		write(w, http.StatusOK, "application/json", append(b, "}\n"...))
 		return
 	}
 	b = append(b, `,"rejected":[`...)
@@ -71,7 +94,7 @@ func answerReadings(w http.ResponseWriter, ids []reading.StreamID, stored int, r
 	}
 	some, row := problem.Of(problem.New("rejected", "%d of %d readings were refused; the others are stored", len(rejected), all))
 	b = appendProblem(append(b, `],"error":{`...), some)
-	write(w, row.Status, append(b, "}\n"...))
+	write(w, row.Status, "application/json", append(b, "}\n"...))
 }
 
 // appendProblem appends a code and a message and ends their object.
@@ -96,8 +119,9 @@ func appendLast(b []byte, name string, ids []reading.StreamID) []byte {
 	return append(append(b, last.String()...), '"')
 }
 
-func write(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
+func write(w http.ResponseWriter, status int, kind string, body []byte) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -75,6 +75,39 @@ func TestAnswerOfManyReadings(t *testing.T) {
 	}
 }
 
+// Who asks for no more than that it went well gets that, and refusals are told as ever.
+func TestPreferMinimal(t *testing.T) {
+	const one, many = `{"topic":"a","value":1}`, `[{"topic":"a","value":1},{"topic":"","value":1}]`
+	for _, c := range []struct {
+		prefer     string
+		path, body string
+		status     int
+	}{
+		{"return=minimal", "/t/a", "1", 204},
+		{"respond-async, Return = \"minimal\"; x=1", "/t/a", "1", 204},
+		{"return=minimal", "/api/v1/readings", one, 204},
+		{"return=minimal", "/api/v1/readings", many, 422},
+		{"return=minimal", "/t/a", "NaN", 422},
+		{"return=representation", "/t/a", "1", 200},
+		{"return=representation, return=minimal", "/t/a", "1", 200}, // the first counts
+		{"minimal", "/t/a", "1", 200},
+		{"returns=minimal", "/t/a", "1", 200},
+		{"", "/t/a", "1", 200},
+	} {
+		store := &recorder{}
+		w := serve(t, store.options(), c.path, headers("Content-Type", "application/json", "Prefer", c.prefer, "User-Agent", "curl/8"), c.body)
+		if w.Code != c.status || (w.Body.Len() == 0) != (c.status == 204) {
+			t.Errorf("%q to %s: %d %q, want %d", c.prefer, c.path, w.Code, w.Body, c.status)
+		}
+		if stored := len(store.readings) > 0; stored != (c.body != "NaN") {
+			t.Errorf("%q: stored %v", c.body, stored)
+		}
+		if w.Code == 204 && len(w.Header()) != 0 {
+			t.Errorf("an answer without a body has headers: %v", w.Header())
+		}
+	}
+}
+
 func TestDescriptionsReachTheStore(t *testing.T) {
 	store := &recorder{}
 	w := serve(t, store.options(), "/api/v1/readings", headers("Content-Type", "application/json"),

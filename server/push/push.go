@@ -81,25 +81,24 @@ func New(options Options) *Handlers {
 	return &Handlers{options: options, slots: make(chan struct{}, options.Inflight), waiting: make(chan struct{}, options.Inflight)}
 }
 
-// begin waits for a slot and returns how to give it back. A request takes its
+// begin waits for a slot and returns where to give it back. A request takes its
 // slot when its body has arrived, so that slow senders hold none. Those that wait
 // for copies and disks have slots of their own, so that they hold up no others.
-func (h *Handlers) begin(ctx context.Context, ack Ack) (done func(), err error) {
-	slots := h.slots
+func (h *Handlers) begin(ctx context.Context, ack Ack) (slots <-chan struct{}, err error) {
+	all := h.slots
 	if ack != Stored {
-		slots = h.waiting
+		all = h.waiting
 	}
-	done = func() { <-slots }
 	select {
-	case slots <- struct{}{}:
-		return done, nil
+	case all <- struct{}{}:
+		return all, nil
 	default:
 	}
 	timer := time.NewTimer(slotWait)
 	defer timer.Stop()
 	select {
-	case slots <- struct{}{}:
-		return done, nil
+	case all <- struct{}{}:
+		return all, nil
 	case <-ctx.Done():
 	case <-timer.C:
 	}

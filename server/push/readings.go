@@ -34,11 +34,11 @@ func (h *Handlers) Readings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	done, err := h.begin(r.Context(), ack)
+	slots, err := h.begin(r.Context(), ack)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer func() { <-slots }()
 
 	body, err := inflate(r, sent)
 	if err != nil {
@@ -67,7 +67,7 @@ func (h *Handlers) Readings(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	answerReadings(w, ids, len(readings), rejected, len(request.Items))
+	answerReadings(w, r, ids, len(readings), rejected, len(request.Items))
 	return nil
 }
 

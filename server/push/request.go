@@ -13,12 +13,13 @@ import (
 
 // inflate undoes the Content-Encoding of a body.
 func inflate(r *http.Request, body []byte) ([]byte, error) {
-	return ingest.Inflate(strings.Join(r.Header.Values("Content-Encoding"), ", "), body, MaxInflated)
+	return ingest.Inflate(strings.Join(r.Header["Content-Encoding"], ", "), body, MaxInflated)
 }
 
 // header returns the one value of an option of the push; empty when it is not given.
+// Its name is spelled as net/http spells it.
 func header(r *http.Request, name string) (string, error) {
-	switch values := r.Header.Values(name); {
+	switch values := r.Header[name]; {
 	case len(values) == 0:
 		return "", nil
 	case len(values) > 1:

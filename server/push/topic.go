@@ -32,11 +32,11 @@ func (h *Handlers) Topic(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	done, err := h.begin(r.Context(), ack)
+	slots, err := h.begin(r.Context(), ack)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer func() { <-slots }()
 
 	body, err := inflate(r, sent)
 	if err != nil {

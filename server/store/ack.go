@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"readout/server/problem"
+	"readout/server/reading"
 )
 
 // Ack is how safe readings are before their append is answered.
@@ -28,10 +29,10 @@ const (
 	wayBack     = 250 * time.Millisecond  // of that, for its end: Redis looks at its clock ten times a second
 )
 
-// confirmer sends the writes of one append. When they are to be more than stored
-// it asks for that behind them, with WAIT or WAITAOF. These speak of what their
-// own connection has written, and let nothing else through meanwhile: such an
-// append shares no connection.
+// confirmer sends the writes of one append that are to be more than stored, and asks
+// for that behind them, with WAIT or WAITAOF. These speak of what their own connection
+// has written, and let nothing else through meanwhile: such an append shares no
+// connection.
 type confirmer struct {
 	store *Store
 	ack   Ack
@@ -41,12 +42,24 @@ type confirmer struct {
 	short error      // why something that is stored is not known to be as safe as was asked
 }
 
+// writeConfirmed is write that waits until the readings are as safe as ack says.
+func (s *Store) writeConfirmed(ack Ack, batches []*batch, ids []reading.StreamID, once Once) error {
+	ctx, cancel := context.WithTimeout(s.ctx, ackBudget)
+	defer cancel()
+	to := &confirmer{store: s, ack: ack}
+	defer to.close()
+	if err := to.prepare(ctx, batches); err != nil {
+		return err
+	}
+	if err := s.write(ctx, to, batches, ids, once); err != nil {
+		return err
+	}
+	return to.short
+}
+
 // prepare asks the primaries of an append whether they can confirm at all: what
 // they never could is refused before anything is stored.
 func (c *confirmer) prepare(ctx context.Context, batches []*batch) error {
-	if c.ack == Stored {
-		return nil
-	}
 	for _, b := range batches {
 		if _, err := c.conn(ctx, Key(b.topic)); err != nil {
 			return failure(err, false)
@@ -122,9 +135,6 @@ func (a Ack) ask(ctx context.Context, conn *redis.Conn) error {
 
 // send sends commands, as a writer does, and waits for what was asked.
 func (c *confirmer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
-	if c.ack == Stored {
-		return c.store.writer.send(ctx, cmds)
-	}
 	defer c.close()
 	parts := map[*redis.Conn][]*redis.Cmd{}
 	for _, cmd := range cmds {
@@ -146,9 +156,6 @@ func (c *confirmer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
 // run sends calls, as a writer does, but with their source: a script that is not
 // known would be waited for as well.
 func (c *confirmer) run(ctx context.Context, calls []call) []*redis.Cmd {
-	if c.ack == Stored {
-		return c.store.writer.run(ctx, calls)
-	}
 	cmds := make([]*redis.Cmd, len(calls))
 	for i, call := range calls {
 		cmds[i] = call.command(ctx, "eval", call.script.source)

@@ -57,27 +57,13 @@ func (s *Store) AppendAcked(ctx context.Context, readings []reading.Reading, onc
 	if len(readings) == 0 {
 		return ids, nil
 	}
-	allowed := writeBudget
-	if ack != Stored {
-		allowed = ackBudget
-	}
-	ctx, cancel := context.WithTimeout(s.ctx, allowed) // from here on it does not end with its sender
-	defer cancel()
+	// From here on it does not end with its sender.
 	batches := group(readings)
-	to := &confirmer{store: s, ack: ack}
-	err := to.prepare(ctx, batches)
-	switch {
-	case err != nil:
-	case once.Key == "":
-		if err = s.announce(ctx, batches); err == nil {
-			err = s.appendPlain(ctx, to, batches, ids)
-		}
-	default:
-		err = s.appendKeyed(ctx, to, batches, ids, once)
-	}
-	to.close()
-	if err == nil {
-		err = to.short
+	var err error
+	if ack == Stored {
+		err = s.write(s.budgets.begin(), &s.writer, batches, ids, once)
+	} else {
+		err = s.writeConfirmed(ack, batches, ids, once)
 	}
 	stored := 0
 	for _, id := range ids {
@@ -179,37 +165,49 @@ func (s *Store) set(b *batch, nth int, id reading.StreamID, ids []reading.Stream
 	s.catalog.wrote(b.topic, id)
 }
 
-func (s *Store) appendPlain(ctx context.Context, to *confirmer, batches []*batch, ids []reading.StreamID) error {
-	type sent struct {
-		batch *batch
-		nth   int
+// sender sends the writes of one append: a writer, or a confirmer.
+type sender interface {
+	send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd
+	run(ctx context.Context, calls []call) []*redis.Cmd
+}
+
+func (s *Store) write(ctx context.Context, to sender, batches []*batch, ids []reading.StreamID, once Once) error {
+	if once.Key != "" {
+		return s.appendKeyed(ctx, to, batches, ids, once)
 	}
-	var all []sent
+	if err := s.announce(ctx, batches); err != nil {
+		return err
+	}
+	return s.appendPlain(ctx, to, batches, ids)
+}
+
+func (s *Store) appendPlain(ctx context.Context, to sender, batches []*batch, ids []reading.StreamID) error {
 	var cmds []*redis.Cmd
 	for _, b := range batches {
 		key := Key(b.topic)
-		for nth, e := range b.entries {
+		for _, e := range b.entries {
 			args := append(make([]any, 0, 6+len(e.fields)), "xadd", key, "maxlen", "~", s.options.MaxEntries, "*")
 			cmd := redis.NewCmd(ctx, append(args, e.fields...)...)
 			cmd.SetFirstKeyPos(1)
-			all, cmds = append(all, sent{b, nth}), append(cmds, cmd)
+			cmds = append(cmds, cmd)
 		}
 	}
+	cmds = to.send(ctx, cmds)
 	// Of several errors the one counts that leaves its outcome open.
 	var worst error
-	for i, cmd := range to.send(ctx, cmds) {
-		one := all[i]
-		text, err := cmd.Text()
-		id, parse := reading.ParseStreamID(text)
-		if err == nil {
-			err = parse
-		}
-		if err == nil {
-			s.set(one.batch, one.nth, id, ids)
-			continue
-		}
-		if _, unknown := judge(err); worst == nil || unknown {
-			worst = err
+	for _, b := range batches {
+		for nth := range b.entries {
+			text, err := cmds[0].Text()
+			cmds = cmds[1:]
+			var id reading.StreamID
+			if err == nil {
+				id, err = reading.ParseStreamID(text)
+			}
+			if err == nil {
+				s.set(b, nth, id, ids)
+			} else if _, unknown := judge(err); worst == nil || unknown {
+				worst = err
+			}
 		}
 	}
 	return failure(worst, true)
@@ -222,7 +220,7 @@ type part struct {
 	done    bool
 }
 
-func (s *Store) appendKeyed(ctx context.Context, to *confirmer, batches []*batch, ids []reading.StreamID, once Once) error {
+func (s *Store) appendKeyed(ctx context.Context, to sender, batches []*batch, ids []reading.StreamID, once Once) error {
 	name, body := recordName(once), hex.EncodeToString(once.Body[:])
 	parts := s.split(batches, name, body)
 	// The scripts of the parts make the claim themselves, where they can reach it:
@@ -315,7 +313,7 @@ func (s *Store) split(batches []*batch, name, body string) []*part {
 
 // appendParts runs the shards that are not done yet. The error is the worst of
 // theirs, as it came from go-redis.
-func (s *Store) appendParts(ctx context.Context, to *confirmer, parts []*part, ids []reading.StreamID) error {
+func (s *Store) appendParts(ctx context.Context, to sender, parts []*part, ids []reading.StreamID) error {
 	var open []*part
 	var calls []call
 	for _, p := range parts {

@@ -384,7 +384,7 @@ func (c *overheard) Write(b []byte) (int, error) {
 		return 0, &dialError{err}
 	}
 	if !c.open.Swap(true) {
-		c.note(c.host.heard.Load())
+		c.note(c.host.heard.Load(), time.Now())
 	}
 	n, err := c.Conn.Write(b)
 	c.judge(err)
@@ -394,25 +394,29 @@ func (c *overheard) Write(b []byte) (int, error) {
 func (c *overheard) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 {
+		now := time.Now()
 		if c.open.Swap(false) && !c.waits {
-			c.host.trip.took(time.Duration(time.Now().UnixNano() - c.quiet.Load()))
+			c.host.trip.took(time.Duration(now.UnixNano()-c.quiet.Load()), now)
 		}
-		c.note(c.host.heard.Add(1))
+		c.note(c.host.heard.Add(1), now)
 	}
 	c.judge(err)
 	return n, err
 }
 
-func (c *overheard) note(heard int64) {
+func (c *overheard) note(heard int64, at time.Time) {
 	c.heard.Store(heard)
-	c.quiet.Store(time.Now().UnixNano())
+	c.quiet.Store(at.UnixNano())
 }
 
 // judge tells what an error of the connection says of the host.
 func (c *overheard) judge(err error) {
+	if err == nil {
+		return
+	}
 	var timeout interface{ Timeout() bool }
 	switch {
-	case err == nil || errors.Is(err, net.ErrClosed) || c.life != c.host.life.Load():
+	case errors.Is(err, net.ErrClosed) || c.life != c.host.life.Load():
 	case errors.As(err, &timeout) && timeout.Timeout():
 		if c.heard.Load() == c.host.heard.Load() && time.Now().UnixNano()-c.quiet.Load() >= int64(silentAfter) {
 			c.host.suspect()

@@ -55,7 +55,7 @@ func decodeEntry(topic reading.Topic, r raw) ([]reading.Reading, error) {
 
 // encodePlain appends the fields of a plain entry.
 func encodePlain(fields []any, r reading.Reading) []any {
-	fields = append(fields, timeField, strconv.FormatInt(r.Time, 10))
+	fields = append(slices.Grow(fields, 2+2*len(r.Values)), timeField, strconv.FormatInt(r.Time, 10))
 	for _, v := range r.Values {
 		fields = append(fields, v.Name, valueText(v.Value))
 	}

@@ -59,6 +59,7 @@ type Store struct {
 	link    *link
 	db      redis.UniversalClient // for everything but tailing
 	writer  writer
+	budgets budgets
 	waiting redis.UniversalClient // for appends that wait for more than that they are stored
 	catalog catalog
 	tail    tailer
@@ -95,6 +96,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{options: o, log: o.Logger, link: l, db: l.client(poolSize, commandTimeout), waiting: l.client(mostWaiting, ackBudget)}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.budgets.parent = s.ctx
 	s.writer.db, s.writer.ctx = s.db, s.ctx
 	s.writer.spawn, s.writer.alone = s.spawn, l.mode == cluster
 	s.catalog.init()

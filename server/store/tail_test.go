@@ -152,7 +152,7 @@ func TestTrip(t *testing.T) {
 			{ms, ms, ms}, // it is near again
 		} {
 			time.Sleep(c.after + ms)
-			link.took(c.took)
+			link.took(c.took, time.Now())
 			if link.least() != c.least {
 				t.Errorf("after one of %v it says %v, want %v", c.took, link.least(), c.least)
 			}

@@ -17,9 +17,8 @@ type trip struct {
 	until  time.Time // when what is now was before
 }
 
-// took notes how long a reply took to begin.
-func (t *trip) took(d time.Duration) {
-	at := time.Now()
+// took notes how long a reply took that began at a time.
+func (t *trip) took(d time.Duration, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {

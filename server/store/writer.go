@@ -42,26 +42,26 @@ type writer struct {
 type order struct {
 	cmds  []*redis.Cmd
 	bytes int
-	done  chan struct{} // closed when there are replies; nil when nobody waits apart
+	done  chan struct{} // closed when there are replies
 }
 
 // send sends commands and returns them, or when ctx ends before there are replies
 // others in their place, which say whether anything was sent.
 func (w *writer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
-	o := &order{cmds: cmds}
+	now := time.Now()
+	w.mu.Lock()
+	if len(w.queue) == 0 && patient(ctx, now) && w.ready(now) {
+		w.leave(now)
+		w.mu.Unlock()
+		w.sendNow(ctx, cmds)
+		return cmds
+	}
+	o := &order{cmds: cmds, done: make(chan struct{})}
 	for _, cmd := range cmds {
 		o.bytes += bytesOf(cmd.Args())
 	}
-	w.mu.Lock()
-	if len(w.queue) == 0 && patient(ctx) && w.ready() {
-		w.leave()
-		w.mu.Unlock()
-		w.sendNow(ctx, o)
-		return cmds
-	}
-	o.done = make(chan struct{})
 	w.queue = append(w.queue, o)
-	w.depart()
+	w.depart(now)
 	w.mu.Unlock()
 	var err error
 	select {
@@ -88,21 +88,21 @@ func (w *writer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
 // patient reports whether the budget of an append is whole, so that it may wait for
 // its pipeline to the end. What is left for another attempt may be less, and who has
 // gone waits for nothing.
-func patient(ctx context.Context) bool {
+func patient(ctx context.Context, now time.Time) bool {
 	until, bounded := ctx.Deadline()
-	return ctx.Err() == nil && (!bounded || time.Until(until) > writeBudget-departEvery)
+	return ctx.Err() == nil && (!bounded || until.Sub(now) > writeBudget-departEvery)
 }
 
-// sendNow sends an order that finds nobody ahead from here, since handing it over
-// costs as much again. Whatever becomes of it, what waits goes on.
-func (w *writer) sendNow(ctx context.Context, o *order) {
+// sendNow sends commands that find nobody ahead from here, since handing them over
+// costs as much again. Whatever becomes of them, what waits goes on.
+func (w *writer) sendNow(ctx context.Context, cmds []*redis.Cmd) {
 	silent := true
 	defer func() {
 		if group := w.land(silent); group != nil {
 			w.spawn(func() { w.fly(group) })
 		}
 	}()
-	silent = w.exec(ctx, o)
+	silent = w.exec(ctx, cmds)
 }
 
 // withdraw reports whether an order was still waiting.
@@ -119,18 +119,18 @@ func (w *writer) withdraw(o *order) bool {
 }
 
 // depart starts pipelines for what waits, as far as it may. The caller holds w.mu.
-func (w *writer) depart() {
-	for len(w.queue) > 0 && w.ready() {
-		group := w.take()
+func (w *writer) depart(now time.Time) {
+	for len(w.queue) > 0 && w.ready(now) {
+		group := w.take(now)
 		w.spawn(func() { w.fly(group) })
 	}
 }
 
 // ready reports whether one more pipeline may leave. The caller holds w.mu.
-func (w *writer) ready() bool {
+func (w *writer) ready(now time.Time) bool {
 	if w.flights == 0 {
-		w.heard = time.Now()
-	} else if !w.alone && (w.silent || time.Since(w.heard) > silentAfter) {
+		w.heard = now
+	} else if !w.alone && (w.silent || now.Sub(w.heard) > silentAfter) {
 		return false // what waits is known not to have been sent
 	}
 	if w.alone || w.flights < freeFlights {
@@ -139,7 +139,7 @@ func (w *writer) ready() bool {
 	if w.timed || w.flights >= mostFlights {
 		return false
 	}
-	wait := departEvery - time.Since(w.last)
+	wait := departEvery - now.Sub(w.last)
 	if wait <= 0 {
 		return true
 	}
@@ -148,20 +148,20 @@ func (w *writer) ready() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.timed = false
-		w.depart()
+		w.depart(time.Now())
 	})
 	return false
 }
 
 // leave notes that a pipeline leaves. The caller holds w.mu.
-func (w *writer) leave() {
+func (w *writer) leave(now time.Time) {
 	w.flights++
-	w.last = time.Now()
+	w.last = now
 }
 
 // take takes from the queue what leaves in one pipeline. The caller holds w.mu.
-func (w *writer) take() []*order {
-	w.leave()
+func (w *writer) take(now time.Time) []*order {
+	w.leave(now)
 	n, cmds, bytes := 0, 0, 0
 	for _, o := range w.queue {
 		cmds, bytes = cmds+len(o.cmds), bytes+o.bytes
@@ -180,9 +180,17 @@ func (w *writer) take() []*order {
 // fly sends one pipeline after the other until nothing waits.
 func (w *writer) fly(group []*order) {
 	for group != nil {
+		var cmds []*redis.Cmd
+		for _, o := range group {
+			cmds = append(cmds, o.cmds...)
+		}
 		ctx, cancel := context.WithTimeout(w.ctx, writeBudget)
-		group = w.land(w.exec(ctx, group...))
+		silent := w.exec(ctx, cmds)
 		cancel()
+		for _, o := range group {
+			close(o.done)
+		}
+		group = w.land(silent)
 	}
 }
 
@@ -192,14 +200,19 @@ func (w *writer) land(silent bool) []*order {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.flights--
-	if w.silent = silent; !silent {
-		w.heard = time.Now()
+	w.silent = silent
+	if w.flights == 0 && len(w.queue) == 0 {
+		return nil // ready begins anew
+	}
+	now := time.Now()
+	if !silent {
+		w.heard = now
 	}
 	if len(w.queue) == 0 || silent && w.flights > 0 {
 		return nil
 	}
-	group := w.take()
-	w.depart()
+	group := w.take(now)
+	w.depart(now)
 	return group
 }
 
@@ -225,19 +238,17 @@ func (w *writer) warm(ctx context.Context) {
 }
 
 // exec sends one pipeline, and reports whether the server said nothing in its time.
-func (w *writer) exec(ctx context.Context, group ...*order) (silent bool) {
+func (w *writer) exec(ctx context.Context, cmds []*redis.Cmd) (silent bool) {
 	var err error
-	if len(group) == 1 && len(group[0].cmds) == 1 && !w.alone {
-		err = w.db.Process(ctx, group[0].cmds[0]) // a pipeline of one costs more
+	if len(cmds) == 1 && !w.alone {
+		err = w.db.Process(ctx, cmds[0]) // a pipeline of one costs more
 	} else {
 		pipe := w.db.Pipeline()
-		for _, o := range group {
-			for _, cmd := range o.cmds {
-				if cmd.Name() == "xadd" { // all else may be done twice
-					_ = pipe.Process(ctx, noRetry{cmd}) // only queued
-				} else {
-					_ = pipe.Process(ctx, cmd)
-				}
+		for _, cmd := range cmds {
+			if cmd.Name() == "xadd" { // all else may be done twice
+				_ = pipe.Process(ctx, noRetry{cmd}) // only queued
+			} else {
+				_ = pipe.Process(ctx, cmd)
 			}
 		}
 		err = exec(ctx, pipe)
@@ -245,11 +256,6 @@ func (w *writer) exec(ctx context.Context, group ...*order) (silent bool) {
 	if err != nil { // each command holds its own
 		kind, _ := judge(err)
 		silent = kind == kindTimeout && !errors.Is(err, context.Canceled) // who has gone says nothing of the server
-	}
-	for _, o := range group {
-		if o.done != nil {
-			close(o.done)
-		}
 	}
 	return silent
 }

@@ -90,7 +90,7 @@ func TestAGoneSenderIsNoSilence(t *testing.T) {
 		s := kept(t, func(conn net.Conn) net.Conn { return conn })
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if s.writer.exec(gone, &order{cmds: []*redis.Cmd{redis.NewCmd(gone, "xadd", Key("orders"), "*", "value", 42)}}) {
+		if s.writer.exec(gone, []*redis.Cmd{redis.NewCmd(gone, "xadd", Key("orders"), "*", "value", 42)}) {
 			t.Error("the writer believes that the server does not answer")
 		}
 		if err := s.push(gone, "orders"); err == nil {
