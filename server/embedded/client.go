@@ -153,6 +153,11 @@ func (s *Server) serveAll(l net.Listener) {
 	}
 }
 
+// is compares as Redis does, without regard to case.
+func is(word []byte, name string) bool {
+	return len(word) == len(name) && strings.EqualFold(string(word), name)
+}
+
 func upper(word []byte) string { return strings.ToUpper(string(word)) }
 func lower(word []byte) string { return strings.ToLower(string(word)) }
 

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,9 @@ func init() { // commands refer to the table themselves
 		"TIME":   {run: (*client).time, words: 1},
 		"QUIT":   {run: (*client).quit, words: -1},
 	}
+	for name, row := range maps.Clone(commands) {
+		commands[strings.ToLower(name)] = row
+	}
 }
 
 const (
@@ -86,7 +90,7 @@ const (
 // execute runs one command, or queues it for EXEC. The caller holds the lock.
 func (c *client) execute(words [][]byte) {
 	c.db.stats.Commands++
-	row, known := commands[string(words[0])]
+	row, known := commands[string(words[0])] // written large, or small as clients do
 	if !known {
 		row, known = commands[upper(words[0])]
 	}

@@ -31,13 +31,12 @@ func (c *client) xadd(args [][]byte) {
 	var t trimming
 	create := true
 	for at < len(args) && len(args[at]) > 1 && args[at][0] >= 'A' { // an ID begins with a digit or *
-		word := upper(args[at])
-		if word == "NOMKSTREAM" {
+		if is(args[at], "NOMKSTREAM") {
 			create = false
 			at++
 			continue
 		}
-		if word != "MAXLEN" && word != "MINID" {
+		if !is(args[at], "MAXLEN") && !is(args[at], "MINID") {
 			break
 		}
 		if t.asked {

@@ -31,7 +31,7 @@ func (c *client) refused(t trimming) bool {
 // returns the place after it.
 func (c *client) trimming(args [][]byte, at int) (t trimming, next int, ok bool) {
 	t = trimming{most: math.MaxInt64, asked: true}
-	what := upper(args[at])
+	what := args[at]
 	at++
 	if at < len(args)-1 && (string(args[at]) == "~" || string(args[at]) == "=") {
 		t.roughly = args[at][0] == '~'
@@ -41,7 +41,7 @@ func (c *client) trimming(args [][]byte, at int) (t trimming, next int, ok bool)
 		c.fail(errSyntax)
 		return t, at, false
 	}
-	if what == "MAXLEN" {
+	if is(what, "MAXLEN") {
 		if t.most, ok = parseInt(args[at]); !ok {
 			c.fail(errInteger)
 			return t, at, false
@@ -55,7 +55,7 @@ func (c *client) trimming(args [][]byte, at int) (t trimming, next int, ok bool)
 		return t, at, false
 	}
 	at++
-	if at+1 < len(args) && upper(args[at]) == "LIMIT" {
+	if at+1 < len(args) && is(args[at], "LIMIT") {
 		n, ok := parseInt(args[at+1])
 		switch {
 		case !ok:
@@ -72,8 +72,7 @@ func (c *client) trimming(args [][]byte, at int) (t trimming, next int, ok bool)
 }
 
 func (c *client) xtrim(args [][]byte) {
-	what := upper(args[2])
-	if what != "MAXLEN" && what != "MINID" {
+	if !is(args[2], "MAXLEN") && !is(args[2], "MINID") {
 		c.fail(errSyntax)
 		return
 	}

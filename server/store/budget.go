@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,21 +16,30 @@ const budgetStep = 50 * time.Millisecond
 type budgets struct {
 	parent context.Context
 
-	mu    sync.Mutex // guards:
-	ctx   context.Context
-	until time.Time // when the next one is made
+	mu  sync.Mutex // held while one is made
+	now atomic.Pointer[budget]
+}
+
+// budget is the context of those that begin before until.
+type budget struct {
+	context.Context
+	until time.Time
 }
 
 // begin returns a context that ends in writeBudget, or up to a step later.
 func (b *budgets) begin() context.Context {
 	now := time.Now()
+	if shared := b.now.Load(); shared != nil && now.Before(shared.until) {
+		return shared.Context
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ctx == nil || now.After(b.until) {
-		b.until = now.Add(budgetStep)
-		ctx, cancel := context.WithDeadline(b.parent, b.until.Add(writeBudget))
-		context.AfterFunc(ctx, cancel) // who shares it does not know when the last is done
-		b.ctx = ctx
+	if shared := b.now.Load(); shared != nil && now.Before(shared.until) {
+		return shared.Context // another was sooner
 	}
-	return b.ctx
+	until := now.Add(budgetStep)
+	ctx, cancel := context.WithDeadline(b.parent, until.Add(writeBudget))
+	context.AfterFunc(ctx, cancel) // who shares it does not know when the last is done
+	b.now.Store(&budget{ctx, until})
+	return ctx
 }

@@ -16,6 +16,7 @@ const (
 	departEvery = 15 * time.Millisecond // between two further ones
 	mostCmds    = 256                   // commands in one pipeline, unless one append has more
 	mostBytes   = 64 << 10              // bytes in one, likewise: a thin line carries it in time
+	spareFor    = 100 * time.Millisecond
 )
 
 // writer sends all writes. Those that are ready at the same time share a pipeline,
@@ -36,6 +37,15 @@ type writer struct {
 	heard   time.Time // when the last one with a reply came back, or one left and none was under way
 	silent  bool      // the last one came back without a reply
 	timed   bool      // a timer runs until the next one may
+	spares  []spare   // the latest last
+}
+
+// spare is a connection that was of use less than spareFor ago, kept aside for the next
+// single command: to take one from the pool and look whether it still stands costs
+// more than to send the command. Who finds none that new takes one from the pool.
+type spare struct {
+	conn  *redis.Conn
+	since time.Time
 }
 
 // order is the commands of one append, which stay together and in their order.
@@ -52,8 +62,9 @@ func (w *writer) send(ctx context.Context, cmds []*redis.Cmd) []*redis.Cmd {
 	w.mu.Lock()
 	if len(w.queue) == 0 && patient(ctx, now) && w.ready(now) {
 		w.leave(now)
+		conn := w.spare(cmds, now)
 		w.mu.Unlock()
-		w.sendNow(ctx, cmds)
+		w.sendNow(ctx, cmds, conn)
 		return cmds
 	}
 	o := &order{cmds: cmds, done: make(chan struct{})}
@@ -95,14 +106,62 @@ func patient(ctx context.Context, now time.Time) bool {
 
 // sendNow sends commands that find nobody ahead from here, since handing them over
 // costs as much again. Whatever becomes of them, what waits goes on.
-func (w *writer) sendNow(ctx context.Context, cmds []*redis.Cmd) {
-	silent := true
+func (w *writer) sendNow(ctx context.Context, cmds []*redis.Cmd, conn *redis.Conn) {
+	silent, fit := true, false
 	defer func() {
-		if group := w.land(silent); group != nil {
+		if conn != nil && !fit {
+			_ = conn.Close() // which gives it back to the pool, or ends it
+			conn = nil
+		}
+		if group := w.land(silent, conn); group != nil {
 			w.spawn(func() { w.fly(group) })
 		}
 	}()
-	silent = w.exec(ctx, cmds)
+	if conn == nil {
+		silent = w.exec(ctx, cmds)
+		return
+	}
+	err := conn.Process(ctx, cmds[0])
+	if fit = err == nil; !fit {
+		var unsent *dialError
+		if errors.As(err, &unsent) { // it had become useless; the pool knows others
+			err = w.db.Process(ctx, cmds[0])
+		}
+	}
+	silent = saidNothing(err)
+}
+
+// spare returns a connection for a single command, and nil where there is none or more
+// to send. The caller holds w.mu.
+func (w *writer) spare(cmds []*redis.Cmd, now time.Time) *redis.Conn {
+	client, single := w.db.(*redis.Client)
+	if !single || len(cmds) != 1 {
+		return nil
+	}
+	if last := len(w.spares) - 1; last >= 0 {
+		if now.Sub(w.spares[last].since) < spareFor {
+			conn := w.spares[last].conn
+			w.spares = w.spares[:last]
+			return conn
+		}
+		old := w.spares // all others are older
+		w.spares = nil
+		w.spawn(func() {
+			for _, s := range old {
+				_ = s.conn.Close()
+			}
+		})
+	}
+	return client.Conn()
+}
+
+// keep keeps a connection aside. The caller holds w.mu.
+func (w *writer) keep(conn *redis.Conn, now time.Time) {
+	if len(w.spares) < freeFlights {
+		w.spares = append(w.spares, spare{conn, now})
+	} else {
+		w.spawn(func() { _ = conn.Close() })
+	}
 }
 
 // withdraw reports whether an order was still waiting.
@@ -190,22 +249,21 @@ func (w *writer) fly(group []*order) {
 		for _, o := range group {
 			close(o.done)
 		}
-		group = w.land(silent)
+		group = w.land(silent, nil)
 	}
 }
 
 // land notes how a pipeline came back and returns what leaves in its place. After
 // one that brought no reply a single append finds out how the server is.
-func (w *writer) land(silent bool) []*order {
+func (w *writer) land(silent bool, conn *redis.Conn) []*order {
+	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.flights--
-	w.silent = silent
-	if w.flights == 0 && len(w.queue) == 0 {
-		return nil // ready begins anew
+	if conn != nil {
+		w.keep(conn, now)
 	}
-	now := time.Now()
-	if !silent {
+	if w.silent = silent; !silent {
 		w.heard = now
 	}
 	if len(w.queue) == 0 || silent && w.flights > 0 {
@@ -253,11 +311,16 @@ func (w *writer) exec(ctx context.Context, cmds []*redis.Cmd) (silent bool) {
 		}
 		err = exec(ctx, pipe)
 	}
-	if err != nil { // each command holds its own
-		kind, _ := judge(err)
-		silent = kind == kindTimeout && !errors.Is(err, context.Canceled) // who has gone says nothing of the server
+	return saidNothing(err) // each command holds its own
+}
+
+// saidNothing reports whether the server did not answer in time.
+func saidNothing(err error) bool {
+	if err == nil {
+		return false
 	}
-	return silent
+	kind, _ := judge(err)
+	return kind == kindTimeout && !errors.Is(err, context.Canceled) // who has gone says nothing of the server
 }
 
 func bytesOf(args []any) int {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -80,6 +81,51 @@ func TestAPanicStopsOneAppend(t *testing.T) {
 			if err := s.push(t.Context(), "orders"); err != nil {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+// A connection is kept aside between pushes that follow each other closely, and one that
+// became useless meanwhile is replaced without a word.
+func TestSpareConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := kept(t, func(conn net.Conn) net.Conn { return conn })
+		push := func() {
+			t.Helper()
+			if err := s.push(t.Context(), "orders"); err != nil {
+				t.Error(err)
+			}
+		}
+		push()
+		first := s.writer.spares[0].conn
+		push()
+		if len(s.writer.spares) != 1 || s.writer.spares[0].conn != first {
+			t.Errorf("the connection is not used again: %v", s.writer.spares)
+		}
+		s.link.breaker.renew()
+		push()
+		if len(s.writer.spares) != 0 {
+			t.Error("a useless connection is kept")
+		}
+		push()
+		second := s.writer.spares[0].conn
+		time.Sleep(spareFor)
+		push()
+		if len(s.writer.spares) != 1 || s.writer.spares[0].conn == second {
+			t.Errorf("an old connection is not looked at again: %v", s.writer.spares)
+		}
+		var work sync.WaitGroup
+		for range 20 {
+			work.Go(push)
+		}
+		work.Wait()
+		synctest.Wait()
+		if n := len(s.writer.spares); n > freeFlights {
+			t.Errorf("%d are kept", n)
+		}
+		held := s.db.PoolStats()
+		if n := int(held.TotalConns-held.IdleConns) - len(s.writer.spares); n != 0 {
+			t.Errorf("%d connections were not given back", n)
 		}
 	})
 }
