@@ -41,6 +41,7 @@ type link struct {
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 	breaker *breaker
 
+	inside    atomic.Bool  // connections end in this process
 	copyUntil atomic.Int64 // until when the primary that Sentinel names is not asked for its role again
 }
 
@@ -174,6 +175,7 @@ func (l *link) connect(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return broken{err}, nil
 	}
+	l.inside.Store(conn.RemoteAddr().Network() == "memory")
 	return conn, nil
 }
 

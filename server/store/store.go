@@ -98,7 +98,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.budgets.parent = s.ctx
 	s.writer.db, s.writer.ctx = s.db, s.ctx
-	s.writer.spawn, s.writer.alone = s.spawn, l.mode == cluster
+	s.writer.spawn, s.writer.alone, s.writer.inside = s.spawn, l.mode == cluster, l.inside.Load
 	s.catalog.init()
 	s.tail.store = s
 	if err := s.checkFormat(ctx); err != nil {

@@ -25,10 +25,11 @@ const (
 // another. What a pipeline brought is told command by command; when it was cut,
 // those without a reply have failed with the cut.
 type writer struct {
-	db    redis.UniversalClient
-	ctx   context.Context
-	spawn func(func())
-	alone bool // appends share nothing: in a Cluster one would wait for the servers of all
+	db     redis.UniversalClient
+	ctx    context.Context
+	spawn  func(func())
+	alone  bool        // appends share nothing: in a Cluster one would wait for the servers of all
+	inside func() bool // the server is in this process
 
 	mu      sync.Mutex // guards:
 	queue   []*order
@@ -41,8 +42,8 @@ type writer struct {
 }
 
 // spare is a connection that was of use less than spareFor ago, kept aside for the next
-// single command: to take one from the pool and look whether it still stands costs
-// more than to send the command. Who finds none that new takes one from the pool.
+// single command: to take one from the pool, which looks whether it still stands, costs
+// as much as the command. Only one to a server in this process stands without a look.
 type spare struct {
 	conn  *redis.Conn
 	since time.Time
@@ -135,7 +136,7 @@ func (w *writer) sendNow(ctx context.Context, cmds []*redis.Cmd, conn *redis.Con
 // to send. The caller holds w.mu.
 func (w *writer) spare(cmds []*redis.Cmd, now time.Time) *redis.Conn {
 	client, single := w.db.(*redis.Client)
-	if !single || len(cmds) != 1 {
+	if !single || len(cmds) != 1 || !w.inside() {
 		return nil
 	}
 	if last := len(w.spares) - 1; last >= 0 {
