@@ -25,7 +25,8 @@ func (l deadlines) Accept() (net.Conn, error) {
 }
 
 // deadlineConn is a connection with such deadlines. What the connection below has is
-// never later than what was set; when it passes too early, the wait goes on.
+// never later than what was set; when it passes too early, the wait goes on. It has one
+// reader and one writer at a time.
 type deadlineConn struct {
 	net.Conn
 	reads, writes deadline

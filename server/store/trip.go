@@ -2,7 +2,6 @@ package store
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -10,39 +9,31 @@ import (
 const tripWindow = 250 * time.Millisecond
 
 // trip is how long a round trip to a server takes at least: the shortest of late,
-// since all that is longer may be the server's work or this process's. Nearly every
-// reply is longer than another one, and is told so without the lock.
+// since all that is longer may be the server's work or this process's.
 type trip struct {
-	now, until atomic.Int64 // the shortest, and when it will be before; set with mu held
-
 	mu     sync.Mutex // guards:
-	before int64
+	before time.Duration
+	now    time.Duration
+	until  time.Time // when what is now was before
 }
 
 // took notes how long a reply took that began at a time.
 func (t *trip) took(d time.Duration, at time.Time) {
-	took, end := d.Nanoseconds(), at.UnixNano()
-	if end <= t.until.Load() && took >= t.now.Load() {
-		return
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch until := t.until.Load(); {
-	case end <= until:
-		t.now.Store(min(t.now.Load(), took))
-		return
-	case until == 0:
-		t.before = took
+	switch {
+	case t.until.IsZero():
+		t.before, t.now, t.until = d, d, at.Add(tripWindow)
+	case at.After(t.until):
+		t.before, t.now, t.until = t.now, d, at.Add(tripWindow)
 	default:
-		t.before = t.now.Load()
+		t.now = min(t.now, d)
 	}
-	t.now.Store(took)
-	t.until.Store(end + tripWindow.Nanoseconds())
 }
 
 // least is 0 as long as nothing is known.
 func (t *trip) least() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return time.Duration(min(t.before, t.now.Load()))
+	return min(t.before, t.now)
 }
