@@ -2,12 +2,13 @@
 // talks to Redis, and it speaks of topics, readings and cursors only, so that
 // another implementation stays possible.
 //
-// The files follow the words of the domain: keys.go holds every key, entry.go
-// and packed.go the two forms of an entry, append.go and writer.go write, ack.go
-// waits until what is written is safer, tail.go follows streams, history.go and resume.go read back, catalog.go knows which topics
-// there are, retention.go lets old readings go. connect.go makes connections,
-// breaker.go knows which servers answer, role.go which are copies, and failure.go
-// turns every error into a row of server/problem.
+// The files follow the words of the domain: keys.go holds every key, entry.go and
+// packed.go the two forms of an entry, append.go, budget.go, writer.go and spare.go
+// write, ack.go waits until what is written is safer, tail.go follows streams,
+// history.go and resume.go read back, catalog.go knows which topics there are,
+// retention.go lets old readings go. connect.go makes connections, breaker.go knows
+// which servers answer, role.go which are copies, and failure.go turns every error
+// into a row of server/problem.
 package store
 
 import (
