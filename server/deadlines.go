@@ -11,7 +11,7 @@ import (
 // deadlines is a listener whose connections take their deadlines to heart only while
 // somebody waits. net/http sets half a dozen for each request and replaces nearly all
 // of them before anything is awaited; each moves a timer, which together costs a push
-// more than everything this package does for it.
+// as much as the router and all middleware.
 type deadlines struct{ net.Listener }
 
 // Accept leaves TLS alone, which takes every deadline that passes in a write for the

@@ -189,7 +189,7 @@ func (c *client) between(args [][]byte, begin, end []byte, back bool) {
 	}
 	count := int64(-1)
 	for i := 4; i < len(args); i += 2 {
-		if upper(args[i]) != "COUNT" || i+1 == len(args) {
+		if !is(args[i], "COUNT") || i+1 == len(args) {
 			c.fail(errSyntax)
 			return
 		}

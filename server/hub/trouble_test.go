@@ -144,14 +144,9 @@ func TestWhatIsLeftOutIsNamedWithinBounds(t *testing.T) {
 			all = append(all, reading.Topic(fmt.Sprintf(`topic%05d{host="h"}`, i)))
 		}
 		looks := 0
-		o.Topics = func(match func(reading.Topic) bool) (list []reading.Topic) {
+		o.Topics = func(match func(reading.Topic) bool) []reading.Topic {
 			looks++
-			for _, topic := range all {
-				if match(topic) {
-					list = append(list, topic)
-				}
-			}
-			return list
+			return matching(all, match)
 		}
 		h := hub.New(o)
 		defer h.Close()
@@ -250,14 +245,7 @@ func TestNewTopicsDoNotPileUp(t *testing.T) {
 				var catalog []reading.Topic
 				o := quiet()
 				o.Limits = hub.Limits{Topics: 10, Points: 10, Message: 1 << 10}
-				o.Topics = func(match func(reading.Topic) bool) (list []reading.Topic) {
-					for _, topic := range catalog {
-						if match(topic) {
-							list = append(list, topic)
-						}
-					}
-					return list
-				}
+				o.Topics = func(match func(reading.Topic) bool) []reading.Topic { return matching(catalog, match) }
 				h := hub.New(o)
 				defer h.Close()
 				s := h.Join(anyone)
@@ -412,4 +400,14 @@ func TestAPanicWhileAFlowBegins(t *testing.T) {
 			})
 		})
 	}
+}
+
+// matching are those of the topics that match.
+func matching(topics []reading.Topic, match func(reading.Topic) bool) (list []reading.Topic) {
+	for _, topic := range topics {
+		if match(topic) {
+			list = append(list, topic)
+		}
+	}
+	return list
 }

@@ -30,7 +30,7 @@ func (h *Handlers) answerTopic(w http.ResponseWriter, r *http.Request, one readi
 }
 
 // minimal reports whether the sender does not want to hear more than that all went
-// well, as in RFC 7240: Prefer: return=minimal. The answer is what costs a small push most.
+// well, as in RFC 7240: Prefer: return=minimal. A body costs both sides up to a tenth of a small push.
 func minimal(r *http.Request) bool {
 	for _, value := range r.Header["Prefer"] {
 		for preference := range strings.SplitSeq(value, ",") {

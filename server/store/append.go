@@ -171,6 +171,7 @@ type sender interface {
 	run(ctx context.Context, calls []call) []*redis.Cmd
 }
 
+// write stores the readings of batches and sets the ID of each in ids.
 func (s *Store) write(ctx context.Context, to sender, batches []*batch, ids []reading.StreamID, once Once) error {
 	if once.Key != "" {
 		return s.appendKeyed(ctx, to, batches, ids, once)

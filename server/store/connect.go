@@ -175,7 +175,7 @@ func (l *link) connect(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return broken{err}, nil
 	}
-	l.inside.Store(conn.RemoteAddr().Network() == "memory")
+	l.inside.Store(conn.RemoteAddr().Network() == "memory") // as the embedded store names it
 	return conn, nil
 }
 
