@@ -95,30 +95,41 @@ func (d *deadline) set(t time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.wanted = t
-	if d.waiting == 0 {
+	if d.waiting == 0 || !d.late() {
 		return nil
 	}
-	return d.hasten()
+	return d.follow()
 }
 
-// hasten makes the connection below no later than is wanted. d.mu is held.
-func (d *deadline) hasten() error {
-	if d.wanted.IsZero() || !d.below.IsZero() && !d.wanted.Before(d.below) {
-		return nil
-	}
+// late reports whether the connection below would wait longer than is wanted. d.mu is held.
+func (d *deadline) late() bool {
+	return !d.wanted.IsZero() && (d.below.IsZero() || d.wanted.Before(d.below))
+}
+
+// follow gives the connection below what is wanted. d.mu is held.
+func (d *deadline) follow() error {
 	d.below = d.wanted
 	return d.move(d.below)
 }
 
+// begin is for each Read and Write. net/http begins one at the end of most requests
+// only to have it end at once: the connection below need not hear of that.
 func (d *deadline) begin() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.hasten(); err != nil {
-		return err
+	if d.late() {
+		if d.passed() {
+			return os.ErrDeadlineExceeded
+		}
+		if err := d.follow(); err != nil {
+			return err
+		}
 	}
 	d.waiting++
 	return nil
 }
+
+func (d *deadline) passed() bool { return !d.wanted.IsZero() && !time.Now().Before(d.wanted) }
 
 func (d *deadline) end() {
 	d.mu.Lock()
@@ -134,9 +145,5 @@ func (d *deadline) early(err error) bool {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.wanted.IsZero() && !time.Now().Before(d.wanted) {
-		return false
-	}
-	d.below = d.wanted
-	return d.move(d.below) == nil
+	return !d.passed() && d.follow() == nil
 }
