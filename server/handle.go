@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -78,18 +79,35 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	h.Set("Content-Type", "application/json")
+	if isInflux(r.URL.Path) {
+		h.Set("X-Influxdb-Error", p.Message)
+	}
 	w.WriteHeader(row.Status)
-	_, _ = w.Write(appendProblem(p))
+	_, _ = w.Write(errorBody(r.URL.Path, p))
 }
 
-// appendProblem prints {"error":{"code","message"}} and the outcome where there is one.
-func appendProblem(p *problem.Error) []byte {
-	b := reading.AppendJSONString([]byte(`{"error":{"code":`), p.Code)
-	b = reading.AppendJSONString(append(b, `,"message":`...), p.Message)
+func isInflux(path string) bool {
+	return path == "/write" || path == "/api/v2/write" || path == "/query"
+}
+
+// errorBody prints {"error":{"code","message"}} and the outcome where there is one. To
+// clients of InfluxDB 1 an error is the message, and those of 2 look for both outside of it.
+func errorBody(path string, p *problem.Error) []byte {
+	code := reading.AppendJSONString([]byte(`"code":`), p.Code)
+	message := reading.AppendJSONString(nil, p.Message)
+	var outcome []byte
 	if p.Outcome != "" {
-		b = reading.AppendJSONString(append(b, `,"outcome":`...), p.Outcome)
+		outcome = reading.AppendJSONString([]byte(`,"outcome":`), p.Outcome)
 	}
-	return append(b, "}}\n"...)
+	members := fmt.Appendf(nil, `%s,"message":%s%s`, code, message, outcome)
+	switch path {
+	case "/write", "/query":
+		return fmt.Appendf(nil, "{\"error\":%s,%s%s}\n", message, code, outcome)
+	case "/api/v2/write":
+		return fmt.Appendf(nil, "{%s,\"error\":{%s}}\n", members, members)
+	default:
+		return fmt.Appendf(nil, "{\"error\":{%s}}\n", members)
+	}
 }
 
 func wantsPage(r *http.Request) bool {

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,10 +15,11 @@ import (
 )
 
 // BenchmarkPushBesideNull pushes one reading a request, eight at a time, to
-// `readout serve` with its own store in memory and, in turns, to a handler that reads
-// the body and answers 204. Each is a process of its own, and so is the sender. ratio
-// is the null handler's time over ours when no more is asked for than that answer
-// (Prefer: return=minimal), ratio-json when ours says where the reading is to be seen:
+// `readout serve` with its own store in memory and, in turns, to the null handler of
+// TARGETS.md 7, with its bodies: line protocol of 100 series. Each is a process of its
+// own, and so is the sender. ratio is the null handler's time over ours for the same
+// request with the same answer, 204; ratio-json is for a push to /t/ whose answer says
+// where the reading is to be seen, ratio-minimal for one that does not want to know.
 // 1 would be for nothing.
 func BenchmarkPushBesideNull(b *testing.B) {
 	null := process(b, "./testdata/null", func(at string) []string { return []string{at} })
@@ -25,19 +27,29 @@ func BenchmarkPushBesideNull(b *testing.B) {
 	const senders, each = 8, 250
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders, DisableCompression: true}}
 	b.Cleanup(client.CloseIdleConnections)
-	ways := []struct{ url, prefer string }{{null, ""}, {ours, "return=minimal"}, {ours, ""}}
-	round := func(url, prefer string) time.Duration {
+	line := func(i int) string { return fmt.Sprintf("cpu_load,host=h%d value=%.3f\n", i%100, float64(i)/7) }
+	number := func(int) string { return "42" }
+	ways := []struct {
+		url, prefer string
+		body        func(int) string
+	}{
+		{null + "/write", "", line},
+		{ours + "/write", "", line},
+		{ours + "/t/orders", "", number},
+		{ours + "/t/orders", "return=minimal", number},
+	}
+	round := func(url, prefer string, body func(int) string) time.Duration {
 		began := time.Now()
 		var work sync.WaitGroup
-		for range senders {
+		for sender := range senders {
 			work.Go(func() {
-				for range each {
-					push, err := http.NewRequest(http.MethodPost, url+"/t/orders", strings.NewReader("42"))
+				for i := range each {
+					push, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body(sender*each+i)))
 					if err != nil {
 						b.Error(err)
 						return
 					}
-					push.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+					push.Header.Set("Content-Type", "text/plain")
 					if prefer != "" {
 						push.Header.Set("Prefer", prefer)
 					}
@@ -54,19 +66,20 @@ func BenchmarkPushBesideNull(b *testing.B) {
 		work.Wait()
 		return time.Since(began)
 	}
-	var took [3][]time.Duration
+	took := make([][]time.Duration, len(ways))
 	for b.Loop() {
 		for i, way := range ways {
-			took[i] = append(took[i], round(way.url, way.prefer))
+			took[i] = append(took[i], round(way.url, way.prefer, way.body))
 		}
 	}
-	var middle [3]float64 // seconds
+	var middle []float64 // seconds
 	for i := range took {
 		slices.Sort(took[i])
-		middle[i] = took[i][len(took[i])/2].Seconds()
+		middle = append(middle, took[i][len(took[i])/2].Seconds())
 	}
 	b.ReportMetric(middle[0]/middle[1], "ratio")
 	b.ReportMetric(middle[0]/middle[2], "ratio-json")
+	b.ReportMetric(middle[0]/middle[3], "ratio-minimal")
 	b.ReportMetric(senders*each/middle[1], "pushes/s")
 	b.ReportMetric(senders*each/middle[0], "null/s")
 	b.ReportMetric(0, "ns/op")

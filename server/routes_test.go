@@ -52,6 +52,11 @@ func routeRows() map[string]routeRow {
 		"PATCH /t/*":            {"managers", "/t/secret", nil, `{"hidden":true}`, forManagers, "application/json", "no-store"},
 		"DELETE /t/*":           {"managers", "/t/doomed", nil, "", [5]int{204, 401, 401, 403, 403}, "", "no-store"},
 		"POST /api/v1/readings": {"pushers", readingsPath, jsonBody, "[]", forPushers, "application/json", ""},
+		"POST /write":           {"pushers", "/write?db=shop&precision=s", nil, "orders value=42", [5]int{204, 401, 401, 204, 403}, "", ""},
+		"POST /api/v2/write":    {"pushers", "/api/v2/write?org=shop&bucket=shop", nil, "orders value=42", [5]int{204, 401, 401, 204, 403}, "", ""},
+		"GET /query":            {"pushers", "/query?q=SHOW+DATABASES", nil, "", forPushers, "application/json", ""},
+		"POST /query":           {"pushers", "/query?q=CREATE+DATABASE+shop", nil, "", forPushers, "application/json", ""},
+		"GET /ping":             {"public", "/ping", nil, "", [5]int{204, 204, 204, 204, 204}, "", "no-store"},
 		"GET /api/v1/readings":  {"viewers", readingsPath + "?topic=secret", nil, "", forViewers, "application/json", "no-store"},
 		"GET /api/v1/topics":    {"viewers", "/api/v1/topics", nil, "", forViewers, "application/json", "no-store"},
 		"GET /api/v1/search":    {"viewers", "/api/v1/search?q=s", nil, "", forViewers, "application/json", "no-store"},
@@ -197,6 +202,9 @@ func TestSecurityHeadersOfEachRoute(t *testing.T) {
 			data := strings.HasPrefix(name, "POST ")
 			if !data {
 				maps.Copy(want, always)
+			}
+			if data && answer.StatusCode == http.StatusNoContent {
+				clear(want) // it has no body
 			}
 			for header, value := range differ {
 				want[header] = value

@@ -13,7 +13,7 @@ import (
 const Subprotocol = "readout.bearer."
 
 // Credentials returns the token that a request carries, if it carries one: as
-// Authorization: Bearer, as the password of Authorization: Basic (which a
+// Authorization: Bearer or Token, as the password of Authorization: Basic (which a
 // browser asks for by itself), or as a WebSocket subprotocol. An address never
 // carries one, because addresses end up in logs. The error is an unauthorized
 // *problem.Error for credentials that cannot be read.
@@ -34,7 +34,7 @@ func fromAuthorization(header string) (string, error) {
 	scheme, rest, _ := strings.Cut(header, " ")
 	rest = strings.Trim(rest, " ")
 	switch strings.ToLower(scheme) {
-	case "bearer":
+	case "bearer", "token": // as InfluxDB 2 calls it
 		if rest != "" {
 			return rest, nil
 		}

@@ -29,6 +29,7 @@ var Table = []Row{
 	{"unknown_field", 400, 0, "A JSON object holds a key that nobody reads.", "Check the spelling; keys are case sensitive."},
 	{"bad_encoding", 400, 0, "The body is not what Content-Encoding says.", "Send plain, or compress the body once."},
 	{"bad_body", 400, 0, "The body is not a value, not name=value pairs and not a JSON object of values.", "Send 42, or user=0.3 system=0.1, or {\"user\":0.3}."},
+	{"bad_line", 400, 0, "A line is not InfluxDB line protocol; nothing of the request is stored.", "Mend the line that the message names."},
 	{"bad_time", 422, 0, "A time lies before 1970, too far ahead, or further back than is kept.", "Send milliseconds since 1970 or RFC 3339."},
 	{"bad_topic", 422, 0, "A topic or selector does not follow the grammar.", "See the topic grammar in docs/push.md."},
 	{"bad_utf8", 422, 0, "A text is not valid UTF-8.", "Send UTF-8."},

@@ -72,27 +72,23 @@ func line(one reading.Reading) string {
 	return string(b)
 }
 
-// answerReadings answers 200, 204 to who wants no more, or 422 with every reading that was refused.
-func answerReadings(w http.ResponseWriter, r *http.Request, ids []reading.StreamID, stored int, rejected []rejection, all int) {
-	if len(rejected) == 0 && minimal(r) {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	b := strconv.AppendInt([]byte(`{"stored":`), int64(stored), 10)
-	b = appendLast(b, "last_id", ids)
-	if len(rejected) == 0 {
+// answer answers 200, or 422 with every reading that was refused.
+func (p pushed) answer(w http.ResponseWriter) {
+	b := strconv.AppendInt([]byte(`{"stored":`), int64(len(p.ids)), 10)
+	b = appendLast(b, "last_id", p.ids)
+	if len(p.rejected) == 0 {
 		write(w, http.StatusOK, "application/json", append(b, "}\n"...))
 		return
 	}
 	b = append(b, `,"rejected":[`...)
-	for i, r := range rejected {
+	for i, r := range p.rejected {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = strconv.AppendInt(append(b, `{"index":`...), int64(r.index), 10)
 		b = appendProblem(append(b, ','), r.problem)
 	}
-	some, row := problem.Of(problem.New("rejected", "%d of %d readings were refused; the others are stored", len(rejected), all))
+	some, row := problem.Of(problem.New("rejected", "%d of %d readings were refused; the others are stored", len(p.rejected), p.all))
 	b = appendProblem(append(b, `],"error":{`...), some)
 	write(w, row.Status, "application/json", append(b, "}\n"...))
 }

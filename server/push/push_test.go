@@ -96,6 +96,10 @@ func router(h *push.Handlers) http.Handler {
 	mux := chi.NewRouter()
 	mux.Post("/t/*", handle(h.Topic))
 	mux.Post("/api/v1/readings", handle(h.Readings))
+	mux.Post("/write", handle(h.Write))
+	mux.Post("/api/v2/write", handle(h.Write))
+	mux.Get("/query", handle(h.Query))
+	mux.Post("/query", handle(h.Query))
 	return mux
 }
 

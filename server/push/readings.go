@@ -23,52 +23,72 @@ func (h *Handlers) Readings(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return problem.New("unsupported_type", "send Content-Type application/json or application/x-ndjson")
 	}
-	ack, err := ack(r)
+	pushed, err := h.many(w, r, kind, decode)
 	if err != nil {
 		return err
 	}
-	if len(r.Header.Values("Readout-Time")) > 0 {
-		return problem.New("bad_request", "Readout-Time is for one reading; here each reading has its own t")
+	if len(pushed.rejected) == 0 && minimal(r) {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	pushed.answer(w)
+	return nil
+}
+
+// pushed is what became of the readings of one request.
+type pushed struct {
+	ids      []reading.StreamID // of the entries of those that are stored
+	rejected []rejection
+	all      int
+}
+
+// many stores the readings of a request whose body is of a kind that decode reads.
+func (h *Handlers) many(w http.ResponseWriter, r *http.Request, kind string, decode func([]byte, ingest.Bounds) (ingest.Request, error)) (pushed, error) {
+	ack, err := ack(r)
+	if err != nil {
+		return pushed{}, err
+	}
+	if len(r.Header["Readout-Time"]) > 0 {
+		return pushed{}, problem.New("bad_request", "Readout-Time is for one reading; here each reading has its own")
 	}
 	sent, err := body.Read(w, r, MaxBody)
 	if err != nil {
-		return err
+		return pushed{}, err
 	}
 	slots, err := h.begin(r.Context(), ack)
 	if err != nil {
-		return err
+		return pushed{}, err
 	}
 	defer func() { <-slots }()
 
 	body, err := inflate(r, sent)
 	if err != nil {
-		return err
+		return pushed{}, err
 	}
-	once, err := h.once(r, kind, string(body))
+	once, err := h.once(r, body, kind)
 	if err != nil {
-		return err
+		return pushed{}, err
 	}
 	request, err := decode(body, h.bounds())
 	if err != nil {
-		return err
+		return pushed{}, err
 	}
 	readings, rejected, err := h.permit(r, request)
 	if err != nil {
-		return err
+		return pushed{}, err
 	}
 	for _, d := range request.Describe {
 		if err := h.options.Describe(r.Context(), d.Topic, d.Columns); err != nil {
-			return err
+			return pushed{}, err
 		}
 	}
 	var ids []reading.StreamID
 	if len(readings) > 0 {
 		if ids, err = h.options.Append(r.Context(), readings, once, ack); err != nil {
-			return err
+			return pushed{}, err
 		}
 	}
-	answerReadings(w, r, ids, len(readings), rejected, len(request.Items))
-	return nil
+	return pushed{ids, rejected, len(request.Items)}, nil
 }
 
 // rejection is one refused reading of a request.

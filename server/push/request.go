@@ -31,8 +31,8 @@ func header(r *http.Request, name string) (string, error) {
 	}
 }
 
-// once reads the Idempotency-Key of a request. parts are what it asks for.
-func (h *Handlers) once(r *http.Request, parts ...string) (Once, error) {
+// once reads the Idempotency-Key of a request. parts and body are what it asks for.
+func (h *Handlers) once(r *http.Request, body []byte, parts ...string) (Once, error) {
 	key, err := header(r, "Idempotency-Key")
 	if err != nil || key == "" {
 		return Once{}, err
@@ -47,6 +47,8 @@ func (h *Handlers) once(r *http.Request, parts ...string) (Once, error) {
 		_, _ = io.WriteString(hash, part)
 		_, _ = hash.Write([]byte{0})
 	}
+	_, _ = hash.Write(body)
+	_, _ = hash.Write([]byte{0}) // as behind the parts
 	hash.Sum(once.Body[:0])
 	return once, nil
 }

@@ -56,7 +56,7 @@ func (h *Handlers) Topic(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	once, err := h.once(r, "topic", string(topic), at, string(body))
+	once, err := h.once(r, body, "topic", string(topic), at)
 	if err != nil {
 		return err
 	}

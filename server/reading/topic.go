@@ -33,7 +33,7 @@ func ParseTopic(s string) (Topic, error) {
 
 // NewTopic makes a topic from its parts.
 func NewTopic(name string, labels ...Label) (Topic, error) {
-	p := pattern{name: name}
+	p := pattern{name: name, matchers: make([]matcher, 0, len(labels))}
 	if err := checkName(name, false); err != nil {
 		return "", err
 	}
@@ -131,7 +131,12 @@ func (p *pattern) String() string {
 	if len(p.matchers) == 0 && !p.any {
 		return p.name
 	}
+	size := len(p.name) + len("{,*}")
+	for _, m := range p.matchers {
+		size += len(m.name) + len(m.value) + len(`=~"",`) // escapes are rare
+	}
 	var b strings.Builder
+	b.Grow(size)
 	b.WriteString(p.name)
 	b.WriteByte('{')
 	for i, m := range p.matchers {
@@ -142,7 +147,7 @@ func (p *pattern) String() string {
 		b.WriteString(operators[m.op])
 		if m.op != opAny {
 			b.WriteByte('"')
-			_, _ = escapeLabel.WriteString(&b, m.value)
+			b.WriteString(escapeLabel.Replace(m.value))
 			b.WriteByte('"')
 		}
 	}
@@ -265,7 +270,7 @@ func checkName(name string, wild bool) error {
 		case c == '*' && wild:
 		case !isNameByte(c):
 			return Refuse("bad_topic", "the topic's name %s holds %q; allowed are A-Z a-z 0-9 _ . : / -", Quote(name), name[i])
-		case i == 0 && (c == '.' || c == '/' || c == '-'):
+		case i == 0 && isInner(c):
 			return Refuse("bad_topic", "the topic's name %s begins with %q; begin with a letter, a digit, _ or :", Quote(name), c)
 		}
 	}
@@ -283,8 +288,7 @@ func checkLabelName(name string) error {
 	}
 	for i := range len(name) {
 		c := name[i]
-		letter := c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
-		if !letter && (i == 0 || c != '.' && (c < '0' || c > '9')) {
+		if !isLabelFirst(c) && (i == 0 || !isLabelInner(c)) {
 			return Refuse("bad_topic", "the label name %s does not match [A-Za-z_][A-Za-z0-9_.]*", Quote(name))
 		}
 	}
@@ -309,3 +313,11 @@ func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
 		c == '_' || c == '.' || c == ':' || c == '/' || c == '-'
 }
+
+// isInner picks the bytes of a name that are not its first.
+func isInner(c byte) bool { return c == '.' || c == '/' || c == '-' }
+
+func isLabelFirst(c byte) bool { return c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' }
+
+// isLabelInner picks the bytes of a label's name that are not its first.
+func isLabelInner(c byte) bool { return c == '.' || '0' <= c && c <= '9' }
