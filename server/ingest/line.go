@@ -4,13 +4,47 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
 	"readout/server/reading"
 )
 
-// Lines decodes InfluxDB line protocol, one reading in each line:
+// Lines decodes line protocol. It remembers the topics of what comes a line at a time,
+// since making one costs as much as all else about a line. Any number of requests may
+// use it at once; the zero Lines is ready.
+type Lines struct {
+	mu     sync.RWMutex // guards:
+	topics map[string]reading.Topic
+}
+
+const (
+	mostSpellings = 4096 // topics that are remembered
+	mostSpelled   = 512  // bytes of a measurement and its tags
+)
+
+func (s *Lines) find(raw []byte) (reading.Topic, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	topic, ok := s.topics[string(raw)]
+	return topic, ok
+}
+
+func (s *Lines) keep(raw []byte, topic reading.Topic) {
+	if len(raw) > mostSpelled {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.topics == nil || len(s.topics) == mostSpellings {
+		s.topics = map[string]reading.Topic{} // the busy ones are back soon
+	}
+	s.topics[string(raw)] = topic
+}
+
+// Decode reads InfluxDB line protocol, one reading in each line:
 //
 //	cpu,host=web1,mode=user busy=0.3,cores=8i,on=true,state="running" 1763785200123000000
 //
@@ -20,8 +54,8 @@ import (
 //
 // A line that does not follow the syntax refuses the whole request. What is wrong
 // with one reading stands in its Item. A body without a reading is no error.
-func Lines(body []byte, unit time.Duration, bounds Bounds) (Request, error) {
-	l := lineDecoder{b: bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), line: 1, unit: max(int64(unit), 1), bounds: bounds}
+func (s *Lines) Decode(body []byte, unit time.Duration, bounds Bounds) (Request, error) {
+	l := lineDecoder{memory: s, b: bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), line: 1, unit: max(int64(unit), 1), bounds: bounds}
 	for l.seek() {
 		if len(l.items) == MaxReadings {
 			return Request{}, reading.Refuse("too_many", "more than %d readings in one request; split it", MaxReadings)
@@ -38,6 +72,8 @@ func Lines(body []byte, unit time.Duration, bounds Bounds) (Request, error) {
 // lineDecoder reads lines, and keeps what the readings of one request share, so that a
 // series and names that were seen before cost next to no memory of their own.
 type lineDecoder struct {
+	memory *Lines
+
 	b    []byte
 	i    int // where in b
 	line int // of the reading at hand, from 1
@@ -116,7 +152,7 @@ func (l *lineDecoder) part(at uint8) []byte {
 }
 
 // partEnd finds the first of the ends that has no backslash before it.
-func partEnd(b []byte, at uint8) int {
+func partEnd[T []byte | string](b T, at uint8) int {
 	for i := 0; i < len(b); i++ {
 		if b[i] == '\\' && i+1 < len(b) && ends[b[i+1]]&^lineBreak != 0 {
 			i++
@@ -128,17 +164,17 @@ func partEnd(b []byte, at uint8) int {
 }
 
 // unescape takes the backslashes before commas, equals signs and spaces away.
-func unescape(b []byte) []byte {
-	if bytes.IndexByte(b, '\\') < 0 {
-		return b
+func unescape(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
 	}
-	plain := make([]byte, 0, len(b))
-	for i, c := range b {
-		if c != '\\' || i+1 == len(b) || ends[b[i+1]]&^lineBreak == 0 {
-			plain = append(plain, c)
+	plain := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if s[i] != '\\' || i+1 == len(s) || ends[s[i+1]]&^lineBreak == 0 {
+			plain = append(plain, s[i])
 		}
 	}
-	return plain
+	return string(plain)
 }
 
 // reading reads a line and appends it to the items. Its error is for the whole request.
@@ -196,24 +232,35 @@ func (l *lineDecoder) findSeries(raw []byte) (*series, error) {
 	if l.series != nil && bytes.Equal(raw, l.last) {
 		return l.series, nil
 	}
-	s := l.known[string(raw)]
-	if s == nil {
-		var err error
-		if s, err = newSeries(raw); err != nil {
-			return nil, err
-		}
-		if l.series != nil && l.known == nil {
+	s, err := l.known[string(raw)], error(nil)
+	switch {
+	case s != nil:
+	case l.series == nil:
+		s, err = l.firstSeries(raw)
+	default:
+		s, err = newSeries(string(raw))
+		if l.known == nil {
 			l.known = map[string]*series{string(l.last): l.series}
 		}
-		if l.known != nil {
-			l.known[string(raw)] = s
-		}
+		l.known[string(raw)] = s
 	}
 	l.series, l.last = s, raw
-	return s, nil
+	return s, err
 }
 
-func newSeries(raw []byte) (*series, error) {
+// firstSeries is often the only one of a request.
+func (l *lineDecoder) firstSeries(raw []byte) (*series, error) {
+	if topic, ok := l.memory.find(raw); ok {
+		return &series{topic: topic}, nil
+	}
+	s, err := newSeries(string(raw))
+	if err == nil && s.err == nil {
+		l.memory.keep(raw, s.topic)
+	}
+	return s, err
+}
+
+func newSeries(raw string) (*series, error) {
 	n := partEnd(raw, comma)
 	if n == 0 {
 		return nil, badLine("the measurement is missing; a line is measurement,tag=value field=value time")
@@ -225,15 +272,15 @@ func newSeries(raw []byte) (*series, error) {
 		raw = raw[n+1:]
 		key := partEnd(raw, comma|equals)
 		if key == 0 || key == len(raw) || raw[key] != '=' {
-			return nil, badLine("a tag is not name=value: %s; escape commas, spaces and = with \\", reading.Quote(string(raw)))
+			return nil, badLine("a tag is not name=value: %s; escape commas, spaces and = with \\", reading.Quote(raw))
 		}
 		value := raw[key+1:]
 		n = partEnd(value, comma|equals)
 		if n < len(value) && value[n] == '=' {
-			return nil, badLine("the tag %s has an = in its value that is not escaped", reading.Quote(string(raw[:key])))
+			return nil, badLine("the tag %s has an = in its value that is not escaped", reading.Quote(raw[:key]))
 		}
 		if len(labels) <= reading.MaxLabels { // one more than that is refused
-			labels = append(labels, reading.Label{Name: reading.FitLabel(unescape(raw[:key])), Value: string(unescape(value[:n]))})
+			labels = append(labels, reading.Label{Name: reading.FitLabel(unescape(raw[:key])), Value: unescape(value[:n])})
 		}
 		raw = value
 	}
@@ -298,7 +345,7 @@ func (l *lineDecoder) name(key []byte, i int, s *series) string {
 	}
 	name, known := l.names[string(key)]
 	if !known {
-		name = reading.FitColumn(unescape(key))
+		name = reading.FitColumn(unescape(string(key)))
 		if len(l.items) > 0 { // a map is dear for one reading
 			if l.names == nil {
 				l.names = map[string]string{}

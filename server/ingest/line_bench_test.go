@@ -36,7 +36,7 @@ func BenchmarkLines(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(c.body)))
 			for b.Loop() {
-				request, err := ingest.Lines(c.body, time.Nanosecond, bounds)
+				request, err := decoder.Decode(c.body, time.Nanosecond, bounds)
 				if err != nil || len(request.Items) != c.lines || request.Items[0].Err != nil {
 					b.Fatal(len(request.Items), err)
 				}
@@ -67,7 +67,7 @@ func BenchmarkLinesWrong(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(c.body)))
 			for b.Loop() {
-				if _, err := ingest.Lines(c.body, time.Nanosecond, bounds); err != nil {
+				if _, err := decoder.Decode(c.body, time.Nanosecond, bounds); err != nil {
 					b.Fatal(err)
 				}
 			}

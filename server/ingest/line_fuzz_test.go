@@ -27,11 +27,11 @@ func FuzzLines(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		sent := bytes.Clone(body)
-		request, err := ingest.Lines(body, time.Nanosecond, bounds)
+		request, err := decoder.Decode(body, time.Nanosecond, bounds)
 		if !bytes.Equal(body, sent) {
 			t.Fatal("the body was written to")
 		}
-		again, errAgain := ingest.Lines(body, time.Nanosecond, bounds)
+		again, errAgain := decoder.Decode(body, time.Nanosecond, bounds)
 		if fmt.Sprint(err, request) != fmt.Sprint(errAgain, again) {
 			t.Fatalf("%v %v, then %v %v", request, err, again, errAgain)
 		}
@@ -54,7 +54,7 @@ func FuzzLines(f *testing.F) {
 			t.Fatalf("%d readings, the library has %d: %s", len(request.Items), n, got)
 		}
 		accepted, written := writeBack(t, request)
-		request, err = ingest.Lines(written, time.Millisecond, bounds)
+		request, err = decoder.Decode(written, time.Millisecond, bounds)
 		if err != nil {
 			t.Fatalf("%q: %v", written, err)
 		}

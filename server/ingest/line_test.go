@@ -12,6 +12,9 @@ import (
 	"readout/server/ingest"
 )
 
+// decoder remembers over all tests, as a server does.
+var decoder ingest.Lines
+
 func TestLines(t *testing.T) {
 	ns := strconv.FormatInt(now.UnixNano(), 10)
 	long := strings.Repeat("x", 129)
@@ -144,7 +147,7 @@ func TestLines(t *testing.T) {
 		{name: "a long token", body: "a " + strings.Repeat("ä", 5000) + " v=1", says: "line 1: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			request, err := ingest.Lines([]byte(c.body), time.Nanosecond, bounds)
+			request, err := decoder.Decode([]byte(c.body), time.Nanosecond, bounds)
 			if err != nil {
 				if code(t, err) != "bad_line" || c.says == "" || !strings.HasPrefix(err.Error(), c.says) || len(err.Error()) > 400 {
 					t.Fatalf("refused with %q, want %q", err, c.says)
@@ -188,13 +191,13 @@ func TestLinesRefusals(t *testing.T) {
 		{"a v=1 1795341600", `line 1: the time 1795341600, in units of 1ns, is 1970-01-01T00:00:01Z: too far from now; see precision`},
 		{"a v=1 9999999999999999999999999", `line 1: the time "9999999999999999999999999" does not fit into 64 bits of nanoseconds; see precision`},
 	} {
-		request, err := ingest.Lines([]byte(c.body), time.Nanosecond, bounds)
+		request, err := decoder.Decode([]byte(c.body), time.Nanosecond, bounds)
 		if err != nil || len(request.Items) != 1 || request.Items[0].Err == nil || request.Items[0].Err.Error() != c.want {
 			t.Errorf("%q: %v %v\nwant %s", c.body, request.Items, err, c.want)
 		}
 	}
 	// A reading after a text with line breaks has the line that it stands in.
-	request, err := ingest.Lines([]byte("a v=\"x\ny\"\n\nb v=x\nb v=y"), time.Nanosecond, bounds)
+	request, err := decoder.Decode([]byte("a v=\"x\ny\"\n\nb v=x\nb v=y"), time.Nanosecond, bounds)
 	if err != nil || len(request.Items) != 3 {
 		t.Fatal(request.Items, err)
 	}
@@ -247,7 +250,7 @@ func TestLinesTimes(t *testing.T) {
 		{time.Hour, "5124095576030431", 0, "bad_time"}, // times an hour overflows to a small number
 		{time.Nanosecond, strings.Repeat("1", 25), 0, "bad_time"},
 	} {
-		request, err := ingest.Lines([]byte("a v=1 "+c.time), c.precision, bounds)
+		request, err := decoder.Decode([]byte("a v=1 "+c.time), c.precision, bounds)
 		if err != nil {
 			t.Errorf("%s in %v: refused whole: %v", c.time, c.precision, err)
 			continue
@@ -259,7 +262,7 @@ func TestLinesTimes(t *testing.T) {
 	}
 	// Without an oldest time the beginning of 1970 is the bound.
 	for stamp, want := range map[string]string{"0": "bad_time", "1": ""} {
-		request, err := ingest.Lines([]byte("a v=1 "+stamp), time.Millisecond, ingest.Bounds{Now: now})
+		request, err := decoder.Decode([]byte("a v=1 "+stamp), time.Millisecond, ingest.Bounds{Now: now})
 		if err != nil || code(t, request.Items[0].Err) != want {
 			t.Errorf("%s without an oldest time: %v %v", stamp, request.Items, err)
 		}
@@ -268,15 +271,15 @@ func TestLinesTimes(t *testing.T) {
 
 func TestMostLines(t *testing.T) {
 	line := "a v=1\n#\n"
-	request, err := ingest.Lines([]byte(strings.Repeat(line, ingest.MaxReadings)), time.Nanosecond, bounds)
+	request, err := decoder.Decode([]byte(strings.Repeat(line, ingest.MaxReadings)), time.Nanosecond, bounds)
 	if err != nil || len(request.Items) != ingest.MaxReadings || request.Items[ingest.MaxReadings-1].Index != ingest.MaxReadings-1 {
 		t.Fatalf("%d readings, %v; want 10000", len(request.Items), err)
 	}
-	request, err = ingest.Lines([]byte(strings.Repeat(line, ingest.MaxReadings+1)), time.Nanosecond, bounds)
+	request, err = decoder.Decode([]byte(strings.Repeat(line, ingest.MaxReadings+1)), time.Nanosecond, bounds)
 	if code(t, err) != "too_many" || request.Items != nil {
 		t.Fatalf("10001 lines: %v", err)
 	}
-	request, err = ingest.Lines([]byte("a"+tags(32)+" "+fields(256)), time.Nanosecond, bounds)
+	request, err = decoder.Decode([]byte("a"+tags(32)+" "+fields(256)), time.Nanosecond, bounds)
 	if err != nil || request.Items[0].Err != nil || len(request.Items[0].Reading.Values) != 256 {
 		t.Fatalf("a reading of 256 values and 32 tags is refused: %v %v", err, request.Items)
 	}
@@ -287,7 +290,7 @@ func TestLinesMemory(t *testing.T) {
 	body := lines(5000, 100)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	request, err := ingest.Lines(body, time.Nanosecond, bounds)
+	request, err := decoder.Decode(body, time.Nanosecond, bounds)
 	runtime.ReadMemStats(&after)
 	if err != nil || len(request.Items) != 5000 {
 		t.Fatal(len(request.Items), err)

@@ -29,7 +29,7 @@ func (h *Handlers) Write(w http.ResponseWriter, r *http.Request) error {
 	}
 	unit := influxUnits[precision]
 	decode := func(body []byte, bounds ingest.Bounds) (ingest.Request, error) {
-		return ingest.Lines(body, unit, bounds)
+		return h.lines.Decode(body, unit, bounds)
 	}
 	pushed, err := h.many(w, r, "lines"+precision, decode)
 	if err != nil {

@@ -68,6 +68,7 @@ type Handlers struct {
 	options Options
 	slots   chan struct{}
 	waiting chan struct{} // slots of those that wait for more than that they are stored
+	lines   ingest.Lines
 }
 
 // New makes the handlers.

@@ -15,13 +15,13 @@ func TestFit(t *testing.T) {
 		{"a\xffb\x00", "a_b_", "a_b_", "a_b_"},
 		{"", "", "", ""},
 	} {
-		if got := FitName([]byte(c.sent)); got != c.name {
+		if got := FitName(c.sent); got != c.name {
 			t.Errorf("FitName(%q) = %q, want %q", c.sent, got, c.name)
 		}
-		if got := FitLabel([]byte(c.sent)); got != c.label {
+		if got := FitLabel(c.sent); got != c.label {
 			t.Errorf("FitLabel(%q) = %q, want %q", c.sent, got, c.label)
 		}
-		if got := FitColumn([]byte(c.sent)); got != c.column {
+		if got := FitColumn(c.sent); got != c.column {
 			t.Errorf("FitColumn(%q) = %q, want %q", c.sent, got, c.column)
 		}
 	}

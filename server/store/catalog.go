@@ -163,9 +163,9 @@ func (s *Store) news(batches []*batch) []addition {
 	c := &s.catalog
 	c.mu.RLock()
 	for _, b := range batches {
-		if columns, isNew := c.missing(b.topic, b.readings); isNew || len(columns) > 0 {
+		if columns, st := c.missing(b.topic, b.readings); st == nil || len(columns) > 0 {
 			news = append(news, addition{topic: b.topic, columns: columns, pushed: true})
-		} else if st := c.topics[b.topic]; st.info.Foreign {
+		} else if st.info.Foreign {
 			news = append(news, addition{topic: b.topic, pushed: true})
 		}
 	}
@@ -181,8 +181,8 @@ func (s *Store) notice(topic reading.Topic, entries []reading.Entry) {
 	isNew := false
 	c.mu.RLock()
 	for _, e := range entries {
-		more, unknown := c.missing(topic, e.Readings)
-		columns, isNew = union(columns, more, false), isNew || unknown
+		more, st := c.missing(topic, e.Readings)
+		columns, isNew = union(columns, more, false), isNew || st == nil
 	}
 	c.mu.RUnlock()
 	if !isNew && len(columns) == 0 {
@@ -197,12 +197,11 @@ func (s *Store) notice(topic reading.Topic, entries []reading.Entry) {
 	}
 }
 
-// missing returns the columns of readings that the index does not know, and
-// whether it does not know the topic. c.mu is held.
-func (c *catalog) missing(topic reading.Topic, readings []reading.Reading) (columns []reading.Column, isNew bool) {
+// missing returns the columns of readings that the index does not know, and what it
+// knows of the topic. c.mu is held.
+func (c *catalog) missing(topic reading.Topic, readings []reading.Reading) (columns []reading.Column, st *topicState) {
 	var known []reading.Column
-	st := c.topics[topic]
-	if st != nil {
+	if st = c.topics[topic]; st != nil {
 		known = st.info.Columns
 	}
 	for _, r := range readings {
@@ -211,7 +210,7 @@ func (c *catalog) missing(topic reading.Topic, readings []reading.Reading) (colu
 				continue
 			}
 			if len(known)+len(columns) >= maxColumns {
-				return columns, st == nil
+				return columns, st
 			}
 			kind := reading.Gauge
 			if v.Value.Kind() != reading.Number {
@@ -220,7 +219,7 @@ func (c *catalog) missing(topic reading.Topic, readings []reading.Reading) (colu
 			columns = append(columns, reading.Column{Name: v.Name, Kind: kind})
 		}
 	}
-	return columns, st == nil
+	return columns, st
 }
 
 func hasColumn(columns []reading.Column, name string) bool {

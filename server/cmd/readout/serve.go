@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -138,8 +141,24 @@ func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 	return errors.Join(errs...)
 }
 
+// leastGarbage is how much may pile up before it is collected. A server with little to
+// remember would stop for that dozens of times a second, as long as it is pushed to.
+const leastGarbage = 32 << 20
+
+// spareCollector has the collector count leastGarbage as kept until the result is
+// called. Nobody touches it, so that it takes no memory of the machine. Who set
+// GOMEMLIMIT wants every byte to count.
+func spareCollector() (end func()) {
+	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return func() {}
+	}
+	untouched := make([]byte, leastGarbage)
+	return func() { runtime.KeepAlive(untouched) }
+}
+
 // serve runs until the context ends, and then until everything has stopped.
 func serve(ctx context.Context, set settings, stdout, stderr io.Writer) (err error) {
+	defer spareCollector()()
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(set.logs)); err != nil {
 		return fmt.Errorf("--log %q: use debug, info, warn or error", set.logs)
