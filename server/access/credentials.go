@@ -34,7 +34,10 @@ func fromAuthorization(header string) (string, error) {
 	scheme, rest, _ := strings.Cut(header, " ")
 	rest = strings.Trim(rest, " ")
 	switch strings.ToLower(scheme) {
-	case "bearer", "token": // as InfluxDB 2 calls it
+	case "token": // as InfluxDB 2 calls it, and user:token as 1.8 does
+		rest = rest[strings.LastIndexByte(rest, ':')+1:]
+		fallthrough
+	case "bearer":
 		if rest != "" {
 			return rest, nil
 		}

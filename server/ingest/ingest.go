@@ -1,7 +1,6 @@
-// Package ingest turns bytes into readings, one file per format. Its functions
-// are pure: they know no HTTP and no store, and the same bytes at the same time
-// give the same readings. Every refusal is a *reading.Error with a code of the
-// table in server/problem.
+// Package ingest turns bytes into readings, one file per format. It knows no HTTP
+// and no store, and the same bytes at the same time give the same readings. Every
+// refusal is a *reading.Error with a code of the table in server/problem.
 package ingest
 
 import (

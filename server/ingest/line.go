@@ -126,17 +126,15 @@ func (l *lineDecoder) seek() bool {
 	return false
 }
 
-// next is the byte at hand; 0 at the end.
-func (l *lineDecoder) next() byte {
-	if l.i == len(l.b) {
-		return 0
-	}
-	return l.b[l.i]
-}
+// is reports whether a byte comes next.
+func (l *lineDecoder) is(c byte) bool { return l.i < len(l.b) && l.b[l.i] == c }
+
+// ended reports whether a part ends here: at one of the ends, or with the body.
+func (l *lineDecoder) ended(at uint8) bool { return l.i == len(l.b) || ends[l.b[l.i]]&at != 0 }
 
 // skip goes over a byte if it comes next.
 func (l *lineDecoder) skip(c byte) bool {
-	if l.next() != c {
+	if !l.is(c) {
 		return false
 	}
 	l.i++
@@ -205,8 +203,8 @@ func (l *lineDecoder) reading() error {
 	}
 	for l.skip(' ') {
 	}
-	if c := l.next(); c != 0 && ends[c] != lineBreak {
-		return badLine("expected the end of the line behind the time, found %q", c)
+	if !l.ended(lineBreak) {
+		return badLine("expected the end of the line behind the time, found %s", reading.Quote(string(l.part(0))))
 	}
 	if !utf8.Valid(l.b[from:l.i]) {
 		item.Err = reading.Refuse("bad_utf8", "the line is not valid UTF-8")
@@ -226,38 +224,47 @@ func (l *lineDecoder) reading() error {
 
 // findSeries reads a measurement and its tags, unless it knows their spelling.
 func (l *lineDecoder) findSeries(raw []byte) (*series, error) {
-	if l.next() != ' ' {
+	if !l.is(' ') {
 		return nil, badLine("the fields are missing; a line is measurement,tag=value field=value time")
 	}
 	if l.series != nil && bytes.Equal(raw, l.last) {
 		return l.series, nil
 	}
-	s, err := l.known[string(raw)], error(nil)
-	switch {
-	case s != nil:
-	case l.series == nil:
-		s, err = l.firstSeries(raw)
-	default:
-		s, err = newSeries(string(raw))
-		if l.known == nil {
-			l.known = map[string]*series{string(l.last): l.series}
+	s := l.known[string(raw)]
+	if s == nil {
+		var err error
+		if s, err = l.learn(raw); err != nil {
+			return nil, err
 		}
-		l.known[string(raw)] = s
 	}
 	l.series, l.last = s, raw
-	return s, err
+	return s, nil
 }
 
-// firstSeries is often the only one of a request.
-func (l *lineDecoder) firstSeries(raw []byte) (*series, error) {
-	if topic, ok := l.memory.find(raw); ok {
-		return &series{topic: topic}, nil
+// learn makes a series of which this request has not heard. The first is often the only
+// one, and of a topic that other requests had.
+func (l *lineDecoder) learn(raw []byte) (*series, error) {
+	first := l.series == nil
+	if first {
+		if topic, ok := l.memory.find(raw); ok {
+			return &series{topic: topic}, nil
+		}
 	}
 	s, err := newSeries(string(raw))
-	if err == nil && s.err == nil {
-		l.memory.keep(raw, s.topic)
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	if first {
+		if s.err == nil {
+			l.memory.keep(raw, s.topic)
+		}
+		return s, nil
+	}
+	if l.known == nil {
+		l.known = map[string]*series{string(l.last): l.series}
+	}
+	l.known[string(raw)] = s
+	return s, nil
 }
 
 func newSeries(raw string) (*series, error) {
@@ -295,7 +302,7 @@ func (l *lineDecoder) fields(s *series) (values []reading.Named, wrong, err erro
 	for l.skip(' ') {
 	}
 	count := 0
-	for {
+	for more := true; more; more = l.skip(',') {
 		key := l.part(comma | equals | space)
 		if len(key) == 0 || !l.skip('=') {
 			return nil, nil, badLine("a field is not name=value at %s; escape commas, spaces and = with \\", reading.Quote(string(key)))
@@ -304,15 +311,15 @@ func (l *lineDecoder) fields(s *series) (values []reading.Named, wrong, err erro
 		if err != nil {
 			return nil, nil, err
 		}
+		if text, is := v.Text(); is && text == "" {
+			continue // it says nothing, and must not cost the others
+		}
 		if word != nil && wrong == nil {
 			wrong = reading.Refuse("not_a_number", "%s is not a finite number and neither true nor false; put a text in double quotes", reading.Quote(string(word)))
 		}
 		if count++; count <= reading.MaxValues {
 			values = l.room(values)
 			values = append(values, reading.Named{Name: l.name(key, len(values), s), Value: v})
-		}
-		if !l.skip(',') {
-			break
 		}
 	}
 	switch {
@@ -358,7 +365,7 @@ func (l *lineDecoder) name(key []byte, i int, s *series) string {
 
 // value reads one value. word is there for what is none, but well written.
 func (l *lineDecoder) value() (v reading.Value, word []byte, err error) {
-	if l.next() == '"' {
+	if l.is('"') {
 		v, err = l.text()
 		return v, nil, err
 	}
@@ -388,8 +395,8 @@ func (l *lineDecoder) text() (reading.Value, error) {
 			if l.i = i + 1; escaped {
 				text = unquote(text)
 			}
-			if c := l.next(); c != 0 && ends[c]&^equals == 0 {
-				return reading.Value{}, badLine("expected a comma, a space or the end of the line behind a text, found %q", c)
+			if !l.ended(comma | space | lineBreak) {
+				return reading.Value{}, badLine("expected a comma, a space or the end of the line behind a text, found %s", reading.Quote(string(l.part(0))))
 			}
 			return reading.TextOf(string(text)), nil
 		}
@@ -430,10 +437,11 @@ func lineValue(word []byte) (v reading.Value, ok bool) {
 
 // time reads a time in ms. wrong is what keeps this one reading from being stored.
 func (l *lineDecoder) time(stamp []byte) (ms int64, wrong, err error) {
-	n, err := strconv.ParseInt(string(stamp), 10, 64)
-	if err != nil && n == 0 { // out of range it is the nearest that is not
+	digits := bytes.TrimPrefix(stamp, []byte{'-'})
+	if len(digits) == 0 || bytes.ContainsFunc(digits, func(c rune) bool { return c < '0' || c > '9' }) {
 		return 0, nil, badLine("the time %s is not a whole number", reading.Quote(string(stamp)))
 	}
+	n, err := strconv.ParseInt(string(stamp), 10, 64)
 	if err != nil || n > math.MaxInt64/l.unit || n < math.MinInt64/l.unit {
 		return 0, reading.Refuse("bad_time", "the time %s does not fit into 64 bits of nanoseconds; see precision", reading.Quote(string(stamp))), nil
 	}

@@ -64,10 +64,10 @@ func TestLines(t *testing.T) {
 			want: strings.Repeat(`!not_a_number; `, 7) + `a@0 v=n:100000000000000000000`,
 		},
 		{name: "a wrong value among others", body: "a u=1,v=nan,w=\"x\ny z\",x=inf " + ns + "\nb v=1", want: `!not_a_number; b@0 v=n:1`},
-		{name: "states", body: "a v=\"\"\na v=\"" + long + "\"\na v=\"" + long[1:] + "\"\na v=\"x\x00\"\na v=\"x\ty\"\na v=\"x\ny\"\na v=1", want: `!bad_text; !bad_text; a@0 v=t:` + long[1:] + `; !bad_text; !bad_text; !bad_text; a@0 v=n:1`},
+		{name: "states", body: "a v=\"\"\na v=\"\",w=1,x=\"\"\na v=\"" + long + "\"\na v=\"" + long[1:] + "\"\na v=\"x\x00\"\na v=\"x\ty\"\na v=\"x\ny\"\na v=1", want: `!no_values; a@0 w=n:1; !bad_text; a@0 v=t:` + long[1:] + `; !bad_text; !bad_text; !bad_text; a@0 v=n:1`},
 		{name: "NUL in a number", body: "a v=1\x00", want: `!not_a_number`},
 		{name: "duplicate fields", body: "a v=1,v=2\na v=1,w=2,v=3\nb v=1", want: `!duplicate_value; !duplicate_value; b@0 v=n:1`},
-		{name: "reserved names", body: "a t=1\na p=1\na T=1,P=2", want: `!bad_value_name; !bad_value_name; a@0 T=n:1 P=n:2`},
+		{name: "reserved names", body: "a t=1,p=2\na T=1,P=2\na t=1,_t=2", want: `a@0 _t=n:1 _p=n:2; a@0 T=n:1 P=n:2; !duplicate_value`},
 		{name: "value names", body: "a " + strings.Repeat("v", 101) + "=1\na " + strings.Repeat("v", 100) + "=1", want: `!bad_value_name; a@0 ` + strings.Repeat("v", 100) + `=n:1`},
 		{name: "257 values", body: "a " + fields(257) + "\na " + fields(300) + ",n0=1\nb v=1", want: `!too_many_values; !too_many_values; b@0 v=n:1`},
 
@@ -139,6 +139,8 @@ func TestLines(t *testing.T) {
 		{name: "time of signs", body: "cpu v=1 1-2\n", says: `line 1: the time "1-2" is not a whole number`},
 		{name: "a sign as a time", body: "cpu v=1 -", says: "line 1: "},
 		{name: "RFC 3339", body: "cpu v=1 2026-11-22T10:00:00Z", says: "line 1: "},
+		{name: "NUL behind the time", body: "a v=1 " + ns + " \x00b v=2", says: "line 1: "},
+		{name: "a time with something behind it", body: "a v=1 99999999999999999999999x", says: "line 1: the time "},
 		{name: "two times", body: "cpu v=1 1 2", says: "line 1: "},
 		{name: "CR inside a line", body: "a,b=c\rd v=1", says: "line 1: "},
 		{name: "NUL", body: "\x00", says: "line 1: "},
@@ -182,8 +184,7 @@ func tags(n int) string {
 // the time was taken for.
 func TestLinesRefusals(t *testing.T) {
 	for _, c := range []struct{ body, want string }{
-		{"\na t=1", `line 2: the value name "t" is reserved; use a longer one`},
-		{"a p=1", `line 1: the value name "p" is reserved; use a longer one`},
+		{"\na v=\"\"", `line 2: a reading needs at least one value`},
 		{"#\r\n\r\na v=open", `line 3: "open" is not a finite number and neither true nor false; put a text in double quotes`},
 		{"a v=1_000", `line 1: "1_000" is not a finite number and neither true nor false; put a text in double quotes`},
 		{"a,b\\ c= v=1", `line 1: the label "b_c" is empty; leave it out`},

@@ -122,7 +122,7 @@ func document() []byte {
 
 <!-- Written from server/problem/errors.go by: go test ./server/problem -update -->
 
-Whatever Readout cannot do it answers with a code of this table, everywhere in the same form:
+Whatever Readout cannot do it answers with a code of this table, and but for the writers of InfluxDB ([push.md](push.md)) everywhere in the same form:
 ` + "```" + `
 {"error":{"code":"bad_topic","message":"the topic's name is empty"}}
 ` + "```" + `

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,11 +36,24 @@ func (h *Handlers) Write(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if n := len(pushed.rejected); n > 0 { // their clients read no list
-		return problem.New("rejected", "%s; %d of %d readings were refused, all others are stored", pushed.rejected[0].problem.Message, n, pushed.all)
+	if len(pushed.rejected) > 0 {
+		return pushed.refusal()
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// refusal names one of the readings that were refused, since clients of InfluxDB read no
+// list. They give up what is answered 422, and keep what they may not write yet.
+func (p pushed) refusal() error {
+	first := p.rejected[0].problem
+	if len(p.ids) > 0 {
+		return problem.New("rejected", "%s; %d of %d readings were refused, all others are stored", first.Message, len(p.rejected), p.all)
+	}
+	if !slices.ContainsFunc(p.rejected, func(r rejection) bool { return r.problem.Code != "forbidden" }) {
+		return first
+	}
+	return problem.New("rejected", "%s; nothing is stored", first.Message)
 }
 
 // influxPrecision reads the only parameter of a write that matters: a name of influxUnits.

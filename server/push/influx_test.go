@@ -32,6 +32,8 @@ func TestInfluxWrite(t *testing.T) {
 		{name: "B24", path: "/write", body: "cpu user=0.3\ncpu user=\n", status: 400, code: "bad_line"},
 		{name: "some", path: "/write?precision=s", body: "cpu user=0.3\ncpu user=0.4 1\n", status: 422, code: "rejected", stored: []string{"cpu@0 user=0.3"}},
 		{name: "forbidden", path: "/write", body: "cpu user=0.3\nsecret user=1", status: 422, code: "rejected", stored: []string{"cpu@0 user=0.3"}},
+		{name: "all forbidden", path: "/write", body: "secret user=1\nsecret user=2", status: 403, code: "forbidden"},
+		{name: "all refused", path: "/write", body: "secret user=1\ncpu user=0.3 1", status: 422, code: "rejected"},
 		{name: "unknown precision", path: "/write?precision=d", body: "cpu user=0.3", status: 400, code: "bad_request"},
 		{name: "a token in the address", path: "/write?u=a&p=rdo_abc", body: "cpu user=0.3", status: 400, code: "bad_request"},
 		{name: "badly escaped", path: "/write?db=%zz", body: "cpu user=0.3", status: 400, code: "bad_request"},

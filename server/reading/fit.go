@@ -14,7 +14,12 @@ func FitLabel(name string) string {
 }
 
 // FitColumn is FitName for the name of a value.
-func FitColumn(name string) string { return fit(name, isNameByte, isNameByte) }
+func FitColumn(name string) string {
+	if isReserved(name) {
+		return "_" + name
+	}
+	return fit(name, isNameByte, isNameByte)
+}
 
 func fit(name string, fits, first func(byte) bool) string {
 	for i := range len(name) {

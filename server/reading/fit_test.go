@@ -13,6 +13,8 @@ func TestFit(t *testing.T) {
 		{":a", ":a", "_a", ":a"},
 		{"é€𝄞", "___", "___", "___"},
 		{"a\xffb\x00", "a_b_", "a_b_", "a_b_"},
+		{"t", "t", "t", "_t"},
+		{"p", "p", "p", "_p"},
 		{"", "", "", ""},
 	} {
 		if got := FitName(c.sent); got != c.name {

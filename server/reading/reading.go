@@ -117,7 +117,7 @@ func duplicate(values []Named) (string, bool) {
 // ValidateColumn checks the name of a value: 1 to 100 of A-Z a-z 0-9 _ . : / -,
 // and neither t nor p, which the stream entry keeps for itself.
 func ValidateColumn(name string) error {
-	if name == "t" || name == "p" {
+	if isReserved(name) {
 		return Refuse("bad_value_name", "the value name %q is reserved; use a longer one", name)
 	}
 	if name == "" || len(name) > MaxColumn {
@@ -130,6 +130,8 @@ func ValidateColumn(name string) error {
 	}
 	return nil
 }
+
+func isReserved(column string) bool { return column == "t" || column == "p" }
 
 // Quote prints text of a sender in an error: escaped and cut to 80 bytes.
 func Quote(s string) string {

@@ -204,9 +204,14 @@ func (c *catalog) missing(topic reading.Topic, readings []reading.Reading) (colu
 	if st = c.topics[topic]; st != nil {
 		known = st.info.Columns
 	}
+	found := map[string]bool{} // what was looked for: a large request may name the last of many columns a million times
 	for _, r := range readings {
 		for i, v := range r.Values {
-			if i < len(known) && known[i].Name == v.Name || hasColumn(known, v.Name) || hasColumn(columns, v.Name) {
+			if i < len(known) && known[i].Name == v.Name || found[v.Name] {
+				continue
+			}
+			found[v.Name] = true
+			if hasColumn(known, v.Name) || hasColumn(columns, v.Name) {
 				continue
 			}
 			if len(known)+len(columns) >= maxColumns {
