@@ -307,7 +307,7 @@ func (l *lineDecoder) fields(s *series) (values []reading.Named, wrong, err erro
 		if len(key) == 0 || !l.skip('=') {
 			return nil, nil, badLine("a field is not name=value at %s; escape commas, spaces and = with \\", reading.Quote(string(key)))
 		}
-		v, word, err := l.value()
+		v, word, err := l.value(key)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -363,15 +363,15 @@ func (l *lineDecoder) name(key []byte, i int, s *series) string {
 	return name
 }
 
-// value reads one value. word is there for what is none, but well written.
-func (l *lineDecoder) value() (v reading.Value, word []byte, err error) {
+// value reads the value of a field. word is there for what is none, but well written.
+func (l *lineDecoder) value(key []byte) (v reading.Value, word []byte, err error) {
 	if l.is('"') {
 		v, err = l.text()
 		return v, nil, err
 	}
 	word = l.part(comma | space)
 	if len(word) == 0 || bytes.ContainsAny(word, `\=`) {
-		return v, nil, badLine("a value is missing or not well written at %s; put texts in double quotes", reading.Quote(string(word)))
+		return v, nil, badLine("the field %s has no value, or one that is not well written; put texts in double quotes", reading.Quote(string(key)))
 	}
 	v, ok := lineValue(word)
 	if ok {

@@ -121,7 +121,7 @@ func TestLines(t *testing.T) {
 		{name: "B24 unclosed quote after a bare word", body: "cpu u=nan,v=\"a\na v=\"b\"\n", says: "line 1: "},
 		{name: `B24 \ at the end of a text`, body: `cpu v="a\"`, says: "line 1: "},
 		{name: `B24 \ at the end of a text, unclosed`, body: `cpu v="a\`, says: "line 1: "},
-		{name: `B24 \ at the end of a number`, body: "cpu v=1\\\na v=1", says: `line 1: a value is missing`},
+		{name: `B24 \ at the end of a number`, body: "cpu v=1\\\na v=1", says: `line 1: the field "v" has no value`},
 		{name: `B24 \ at the end of a word`, body: `cpu v=nan\`, says: "line 1: "},
 		{name: `B24 \ at the end of a tag`, body: `cpu,host=a\ v=1`, says: "line 1: "},
 		{name: `B24 \ at the end of the tags`, body: `cpu,host=a\`, says: "line 1: "},
