@@ -154,8 +154,9 @@ func (st *streamer) fail(p any, stack []byte) {
 	st.hub.mu.Unlock()
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.failed = true
 	for f := range st.flows {
-		f.subscriber.Close(Closed{Code: 1011, Reason: "a mistake of this server"})
+		f.subscriber.fail()
 	}
 }
 

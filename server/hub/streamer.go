@@ -41,6 +41,7 @@ type streamer struct {
 	wrong  bool               // ill because the topic's key is no stream
 	reads  map[string]*shared // reads of the store under way, by what they ask
 	ended  bool               // run has ended: nothing reads any more
+	failed bool               // something panicked: whoever watches comes back to another one
 	shots  [2]shot            // by variant
 	begun  int                // how often the ring was loaded
 	missed string             // why readings may be missing after the streamer has begun again

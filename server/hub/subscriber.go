@@ -121,6 +121,9 @@ func (s *Subscriber) Close(c Closed) {
 	}
 }
 
+// fail ends the subscription after something panicked.
+func (s *Subscriber) fail() { s.Close(Closed{Code: 1011, Reason: "a mistake of this server"}) }
+
 // Next waits for frames and returns all that are queued. Asking for the next
 // ones says that the earlier ones are written. The error is the context's or a *Closed.
 func (s *Subscriber) Next(ctx context.Context) ([][]byte, error) {
@@ -375,7 +378,7 @@ func (s *Subscriber) caught() {
 	if p := recover(); p != nil {
 		s.hub.counters.panics.Add(1)
 		s.hub.o.Logger.Error("panic in a subscriber", "panic", p, "stack", string(debug.Stack()))
-		s.Close(Closed{Code: 1011, Reason: "a mistake of this server"})
+		s.fail()
 	}
 }
 

@@ -293,6 +293,9 @@ func (s *Subscriber) add(sub *subscription, topic reading.Topic, after map[readi
 		s.flows[topic] = f
 		f.st.mu.Lock()
 		f.st.flows[f] = struct{}{}
+		if f.st.failed { // since it was found
+			s.fail()
+		}
 		if f.rates {
 			f.st.wantRates()
 		}
