@@ -142,7 +142,7 @@ func fromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 }
 
 // leastGarbage is how much may pile up before it is collected. A server with little to
-// remember would stop for that dozens of times a second, as long as it is pushed to.
+// remember would collect twenty times a second and more, as long as it is pushed to.
 const leastGarbage = 32 << 20
 
 // spareCollector has the collector count leastGarbage as kept until the result is
